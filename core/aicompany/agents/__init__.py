@@ -1,0 +1,1 @@
+"""Agents: named specialists of the task role, and which of them gets a step."""

@@ -1,0 +1,1 @@
+"""Conversations: turns of one dialog, restored after any restart."""

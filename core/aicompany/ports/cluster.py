@@ -1,0 +1,38 @@
+"""The cluster: where workers run."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class WorkerGroup:
+    """Workers that are alike: a role and, for task workers, an agent."""
+
+    role: str
+    agent: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.role}.{self.agent}" if self.agent else self.role
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """One worker as the cluster sees it."""
+
+    name: str
+    group: WorkerGroup
+    ready: bool
+    restarts: int
+    in_flight: int | None
+    """Messages it works on; `None` when it did not say."""
+    health_url: str | None
+
+
+class Cluster(Protocol):
+    """Runs as many workers of each group as it is told, and replaces those that die."""
+
+    async def workers(self) -> list[WorkerStatus]:
+        """All workers now."""
+
+    async def scale(self, group: WorkerGroup, replicas: int) -> None:
+        """Have this many. Fewer: idle ones go first, a busy one finishes before it goes."""

@@ -1,0 +1,1 @@
+"""Living with failure: retry, circuit breaker, token bucket."""

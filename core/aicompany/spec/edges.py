@@ -1,0 +1,68 @@
+"""Where the company touches the machine: gateway, store, results, logs."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from aicompany.spec.section import Section
+
+
+class GatewaySpec(Section):
+    """The HTTP door."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8700, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    token_file: str | None = Field(
+        default=None,
+        description="File that holds the bearer token callers must show; `AICOMPANY_TOKEN` otherwise.",
+    )
+    request_bytes_max: int = Field(default=4_194_304, ge=1024, description="Largest request body.")
+
+
+class Durability(StrEnum):
+    """What survives."""
+
+    POWER_LOSS = "power_loss"
+    """Every commit is forced to the disk."""
+    PROCESS_CRASH = "process_crash"
+    """Commits survive the process, but the last ones not a power cut."""
+
+
+class StoreSpec(Section):
+    """The event store."""
+
+    directory: str | None = Field(
+        default=None, description="State directory; by the platform's convention when not set."
+    )
+    durability: Durability = Field(
+        default=Durability.POWER_LOSS, description="What a commit survives: `power_loss` or `process_crash`."
+    )
+
+
+class LogLevel(StrEnum):
+    """Least severe line that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LoggingSpec(Section):
+    """Logs: JSON lines, in the state directory unless told otherwise."""
+
+    level: LogLevel = Field(default=LogLevel.INFO, description="Least severe line that is written.")
+    file_bytes_max: int = Field(default=10_485_760, ge=65_536, description="A log file of this size is rotated.")
+    files_max: int = Field(default=5, ge=1, le=100, description="Rotated files kept.")
+
+
+class HealthSpec(Section):
+    """`/health`, `/ready` and `/metrics` of every worker."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port; 0 takes a free one, which is what several workers on one machine need.",
+    )

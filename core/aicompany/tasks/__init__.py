@@ -1,0 +1,1 @@
+"""Tasks: units of work. An order is a task without a parent, a step is a task inside a plan."""

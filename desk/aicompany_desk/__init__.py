@@ -1,0 +1,1 @@
+"""Where people meet the company: command line, HTTP gateway and the runtime that runs it all on one machine."""

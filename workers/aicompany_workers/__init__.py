@@ -1,0 +1,1 @@
+"""The workers: one runtime, four roles, and the adapters that reach brokers, stores, models and people."""
