@@ -5,8 +5,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from aicompany.events import Event
+from aicompany.failure import Failure
 from aicompany.ports.model import ModelMessage
-from aicompany.tasks.task import Failure
 from aicompany.usage import Usage
 
 

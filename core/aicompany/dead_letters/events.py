@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from aicompany.events import Event
-from aicompany.tasks.task import Failure
+from aicompany.failure import Failure
 
 
 class MessageBuried(Event):

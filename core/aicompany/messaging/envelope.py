@@ -52,6 +52,7 @@ class Envelope(BaseModel):
     agent: str | None = Field(default=None, description="The agent a step is assigned to; None for other roles.")
     track: Track = Track.STABLE
     attempt: int = Field(default=1, ge=1, description="1 at first, one more with every business retry.")
+    postponed: int = Field(default=0, ge=0, description="How often it was put off without a try.")
     run: int = Field(default=1, ge=1, description="1 at first, one more with every replay of a dead letter.")
     trace_id: TraceId = Field(description="32 hex digits, the same along the whole way of an order.")
     details: dict[str, Any] = Field(default_factory=dict, description="Small facts of this purpose (a reason, a turn).")
@@ -72,6 +73,17 @@ class Envelope(BaseModel):
 
     def next_attempt(self) -> Self:
         """The copy that is sent for a business retry; it has an id of its own."""
-        stem = self.id.rsplit("~", 1)[0]
-        attempt = self.attempt + 1
-        return self.model_copy(update={"attempt": attempt, "id": MessageId(f"{stem}~{attempt}")})
+        return self._again(attempt=self.attempt + 1, postponed=self.postponed)
+
+    def postpone(self) -> Self:
+        """The copy that is sent because it could not even be tried; the attempt stays the same."""
+        return self._again(attempt=self.attempt, postponed=self.postponed + 1)
+
+    @property
+    def stem(self) -> str:
+        """The id that all copies of this message have in common."""
+        return self.id.split("~", 1)[0]
+
+    def _again(self, *, attempt: int, postponed: int) -> Self:
+        copy_id = MessageId(f"{self.stem}~{attempt}.{postponed}")
+        return self.model_copy(update={"attempt": attempt, "postponed": postponed, "id": copy_id})

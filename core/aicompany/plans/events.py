@@ -8,8 +8,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from aicompany.events import Event
+from aicompany.failure import Failure
 from aicompany.plans.plan import Plan, PlanSource, StepOutcome
-from aicompany.tasks.task import Failure
 from aicompany.usage import Usage
 
 
@@ -59,14 +59,6 @@ class RollbackStarted(Event):
     failure: Failure
 
 
-class OrderReopened(Event):
-    """It carries on from the phase that failed."""
-
-    event_type: ClassVar[str] = "order_reopened"
-    run: int
-    reason: str
-
-
 class ResultDelivered(Event):
     """What came out was kept and its requester told."""
 
@@ -77,4 +69,4 @@ class ResultDelivered(Event):
     run: int = 1
 
 
-PlanEvent = PlanMade | StepsDispatched | StepEnded | PhaseCompleted | RollbackStarted | OrderReopened | ResultDelivered
+PlanEvent = PlanMade | StepsDispatched | StepEnded | PhaseCompleted | RollbackStarted | ResultDelivered

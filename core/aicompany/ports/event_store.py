@@ -4,7 +4,7 @@ Every change of the company is one `Change`, committed whole or not at all: the 
 the events it caused, the messages it sends (outbox) and the measurements it took.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -129,8 +129,8 @@ class OutboxRow:
 class Outbox(Protocol):
     """Messages on their way from the store to the broker."""
 
-    async def pending(self, limit: int) -> list[OutboxRow]:
-        """The oldest unpublished messages; `delay_seconds` is what is left of the delay."""
+    async def pending(self, limit: int, *, except_queues: Collection[str] = ()) -> list[OutboxRow]:
+        """The oldest unpublished messages but those for `except_queues`; `delay_seconds` is what is left of it."""
 
     async def mark_published(self, sequences: Sequence[int]) -> None:
         """Forget these rows; call after the broker confirmed them."""
@@ -152,6 +152,7 @@ class TaskRow:
     lane: str
     agent: str | None
     requester: str | None
+    deadline: datetime | None
     attempts: int
     tokens: int
     cost_usd: Decimal
@@ -229,6 +230,9 @@ class CompanyQueries(Protocol):
 
     async def task_counts(self) -> dict[str, int]:
         """Orders by state."""
+
+    async def overdue(self, now: datetime, *, limit: int = 100) -> list[str]:
+        """Orders that have not ended and whose deadline has passed, the longest overdue first."""
 
     async def conversation(self, conversation_id: str) -> ConversationRow | None:
         """One conversation."""

@@ -6,9 +6,10 @@ from typing import ClassVar
 from pydantic import Field
 
 from aicompany.events import Event
+from aicompany.failure import Failure
 from aicompany.messaging.lanes import Lane
 from aicompany.ports.model import ModelAnswer, ToolResultBlock
-from aicompany.tasks.task import Attachment, Failure, TaskKind
+from aicompany.tasks.task import Attachment, TaskKind
 from aicompany.usage import Usage
 
 

@@ -41,13 +41,3 @@ class Attachment(BaseModel):
 
     name: str = Field(min_length=1, max_length=255, pattern=r"^[^/\\\x00-\x1f]+$", description="File name, no path.")
     content: str = Field(description="UTF-8 text.")
-
-
-class Failure(BaseModel):
-    """Why something did not work."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    code: str = Field(description="Stable code of the error tree.")
-    message: str = Field(description="A sentence for a person, without secrets.")
-    permanent: bool = Field(description="Whether trying again would give the same.")

@@ -1,0 +1,140 @@
+"""A task as it stands: folded over all its events by one table."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from aicompany.errors import DefectError
+from aicompany.events import Event
+from aicompany.failure import Failure
+from aicompany.ids import TaskId
+from aicompany.ports.event_store import EventRecord
+from aicompany.tasks.codec import TASK_EVENTS, decode_all
+from aicompany.tasks.events import (
+    ModelAnswered,
+    RetryScheduled,
+    TaskCancelled,
+    TaskCompleted,
+    TaskFailed,
+    TaskReopened,
+    TaskStarted,
+    TaskSubmitted,
+    TaskUndone,
+    ToolsUsed,
+)
+from aicompany.tasks.task import TaskState
+from aicompany.usage import NO_USAGE, Usage
+
+_S = TaskState
+
+TRANSITIONS: dict[tuple[TaskState, type[Event]], TaskState] = {
+    (_S.SUBMITTED, TaskStarted): _S.RUNNING,
+    (_S.SUBMITTED, TaskFailed): _S.FAILED,
+    (_S.SUBMITTED, TaskCancelled): _S.CANCELLED,
+    (_S.SUBMITTED, TaskCompleted): _S.COMPLETED,
+    (_S.SUBMITTED, RetryScheduled): _S.SUBMITTED,
+    (_S.RUNNING, TaskStarted): _S.RUNNING,  # again, after the worker before died
+    (_S.RUNNING, ModelAnswered): _S.RUNNING,
+    (_S.RUNNING, ToolsUsed): _S.RUNNING,
+    (_S.RUNNING, RetryScheduled): _S.SUBMITTED,
+    (_S.RUNNING, TaskCompleted): _S.COMPLETED,
+    (_S.RUNNING, TaskFailed): _S.FAILED,
+    (_S.RUNNING, TaskCancelled): _S.CANCELLED,
+    (_S.COMPLETED, TaskUndone): _S.UNDONE,
+    (_S.FAILED, TaskUndone): _S.UNDONE,
+    (_S.CANCELLED, TaskUndone): _S.UNDONE,
+    (_S.UNDONE, TaskUndone): _S.UNDONE,
+    (_S.FAILED, TaskReopened): _S.SUBMITTED,
+    (_S.CANCELLED, TaskReopened): _S.SUBMITTED,
+    (_S.UNDONE, TaskReopened): _S.SUBMITTED,
+    # An undo asks the model as well; its calls are paid for and so recorded.
+    (_S.COMPLETED, ModelAnswered): _S.COMPLETED,
+    (_S.FAILED, ModelAnswered): _S.FAILED,
+    (_S.CANCELLED, ModelAnswered): _S.CANCELLED,
+}
+"""State × event → state. What is not here must not happen. `TaskSubmitted` is the first event and only that.
+
+An order starts when its plan is made.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task folded over its events."""
+
+    id: TaskId
+    version: int
+    state: TaskState
+    submitted: TaskSubmitted
+    submitted_at: datetime
+    run: int = 1
+    attempt: int = 0
+    """The attempt last begun in this run; 0 before the first."""
+    answers: tuple[ModelAnswered, ...] = ()
+    """Of this run."""
+    tools_used: tuple[ToolsUsed, ...] = ()
+    """Of this run."""
+    usage: Usage = NO_USAGE
+    """Of all model calls, of all runs."""
+    result: str | None = None
+    offline: bool = False
+    failure: Failure | None = None
+    files: tuple[str, ...] = ()
+    """Created or changed in this run, in order, each once."""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    def after(self, event: Event, *, version: int, at: datetime) -> "Task":
+        """The task after one more event. Raises `DefectError` when the table forbids it."""
+        state = TRANSITIONS.get((self.state, type(event)))
+        if state is None:
+            raise DefectError(f"task {self.id} is {self.state.value}: {event.event_type} cannot happen to it")
+        task = replace(self, state=state, version=version)
+        match event:
+            case TaskStarted(attempt=attempt, run=run):
+                return replace(task, run=run, attempt=attempt, started_at=self.started_at or at)
+            case ModelAnswered():
+                return replace(task, answers=(*self.answers, event), usage=self.usage + event.answer.usage)
+            case ToolsUsed():
+                new = [name for name in (*event.files_created, *event.files_changed) if name not in self.files]
+                return replace(task, tools_used=(*self.tools_used, event), files=(*self.files, *new))
+            case TaskCompleted(result=result, offline=offline):
+                return replace(task, result=result, offline=offline, ended_at=at)
+            case TaskFailed(failure=failure):
+                return replace(task, failure=failure, ended_at=at)
+            case TaskCancelled():
+                return replace(task, ended_at=at)
+            case TaskReopened(run=run):
+                return replace(
+                    task,
+                    run=run, attempt=0, answers=(), tools_used=(), files=(), result=None, failure=None,
+                    started_at=None, ended_at=None,
+                )  # fmt: skip
+            case _:
+                return task
+
+
+def fold_task(task_id: TaskId, records: Iterable[EventRecord]) -> Task | None:
+    """The task after its records, in order; `None` when there are none. Raises `DefectError` for a broken history."""
+    task: Task | None = None
+    for record, event in decode_all(records, TASK_EVENTS):
+        if task is None:
+            if not isinstance(event, TaskSubmitted):
+                raise DefectError(f"the history of task {task_id} begins with {event.event_type}")
+            task = Task(task_id, record.version, TaskState.SUBMITTED, event, record.timestamp)
+        else:
+            task = task.after(event, version=record.version, at=record.timestamp)
+    return task
+
+
+def has_nothing_to_do(task: Task, *, run: int, attempt: int, redelivered: bool) -> bool:
+    """Whether a message that asks to run the task is out of date or a copy.
+
+    A message that was never in other hands, of a run and attempt that is at work, is a copy (published twice because
+    the process died between publishing and noting it): the original is still unacknowledged in somebody's hands and
+    comes again when that somebody dies.
+    """
+    if task.state.ended or run < task.run or attempt < task.attempt:
+        return True
+    same_try = run == task.run and attempt == task.attempt
+    return same_try and task.state is TaskState.RUNNING and not redelivered

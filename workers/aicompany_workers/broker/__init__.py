@@ -1,0 +1,1 @@
+"""Brokers: one module or package a broker, all behind `aicompany.ports.broker`."""

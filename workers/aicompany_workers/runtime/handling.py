@@ -1,0 +1,124 @@
+"""The handling of one delivery: from the broker's hand to the acknowledgement.
+
+One message, one transaction: its id in the inbox, its events, its messages. The acknowledgement comes after the
+commit, so a message is delivered again when anything fails before, and the inbox makes the second time harmless.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+
+import structlog
+
+from aicompany.errors import AICompanyError, AlreadyHandled, MessageUnreadable, PassingError, VersionConflict
+from aicompany.messaging.envelope import Envelope
+from aicompany.ports.broker import Broker, Delivery
+from aicompany.ports.event_store import Change, EventStore
+from aicompany.resilience.retry import GiveUp, Postpone, Retry, RetryPolicy, decide_retry
+from aicompany_workers.runtime.effects import Effects, outgoing_of
+from aicompany_workers.runtime.failing import Failing
+from aicompany_workers.runtime.role import Message, Role
+from aicompany_workers.telemetry.facts import HandlingObserver, MessageHandled
+
+_CONFLICTS_MAX = 50
+"""Times a message is decided anew because somebody else was faster; each time that somebody made progress."""
+_STORE_PAUSE_SECONDS = 1.0
+"""A message is given back this long after the store refused, so that it does not spin."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """Handles deliveries for one worker; holds no state of its own."""
+
+    worker: str
+    role: Role
+    store: EventStore
+    broker: Broker
+    failing: Failing
+    retry_policy: RetryPolicy
+    observer: HandlingObserver
+    draw: Callable[[], float] = random.random
+    """Jitter in [0, 1)."""
+
+    async def handle(self, delivery: Delivery) -> None:
+        """Carry one delivery to its settlement. Never raises for what the message holds or does."""
+        started = perf_counter()
+        try:
+            envelope = Envelope.from_json(delivery.body)
+        except MessageUnreadable as error:
+            log.error("message.unreadable", queue=delivery.queue, reason=error.message)
+            await self.broker.reject(delivery, reason=error.code)
+            return
+        with structlog.contextvars.bound_contextvars(
+            worker=self.worker, task_id=envelope.task_id, trace_id=envelope.trace_id
+        ):
+            outcome = await self._settle(delivery, envelope)
+        duration_seconds = perf_counter() - started
+        self.observer.message_handled(MessageHandled(self.role.name, envelope, outcome, duration_seconds))
+
+    async def _settle(self, delivery: Delivery, envelope: Envelope) -> str:
+        try:
+            outcome = await self._process_and_commit(delivery, envelope)
+        except asyncio.CancelledError:
+            # The worker stops: somebody else gets the message, what is stored of it stays.
+            await asyncio.shield(self.broker.nack(delivery))
+            raise
+        except PassingError as error:
+            log.warning("message.given_back", code=error.code, reason=error.message)
+            await asyncio.sleep(_STORE_PAUSE_SECONDS)
+            await self.broker.nack(delivery)
+            return "given_back"
+        await self.broker.ack(delivery)
+        return outcome
+
+    async def _process_and_commit(self, delivery: Delivery, envelope: Envelope) -> str:
+        """Returns the outcome once it is committed. Raises `PassingError` only when the store is not there."""
+        message = Message(envelope, self.worker, delivery.redelivered)
+        if message.redelivered and await self.store.is_handled(envelope.id):
+            return "already_handled"
+        for _ in range(_CONFLICTS_MAX):
+            try:
+                outcome, effects = await self._process(message)
+                await self._commit(envelope, effects)
+            except VersionConflict:
+                continue
+            except AlreadyHandled:
+                return "already_handled"
+            return outcome
+        raise PassingError(f"message {envelope.id} met {_CONFLICTS_MAX} version conflicts in a row")
+
+    async def _process(self, message: Message) -> tuple[str, Effects]:
+        try:
+            return "done", await self.role.process_message(message)
+        except (VersionConflict, AlreadyHandled):
+            raise
+        except AICompanyError as error:
+            return await self._failed(message.envelope, error)
+        except Exception as error:
+            log.exception("message.defect")
+            return await self._failed(message.envelope, error)
+
+    async def _failed(self, envelope: Envelope, error: Exception) -> tuple[str, Effects]:
+        match decide_retry(error, attempt=envelope.attempt, policy=self.retry_policy, jitter=self.draw()):
+            case Retry() as retry:
+                return "retried", await self.failing.effects_of_retry(envelope, retry)
+            case Postpone(delay_seconds=delay_seconds):
+                return "postponed", Effects(outgoing=(outgoing_of(envelope.postpone(), delay_seconds=delay_seconds),))
+            case GiveUp(failure=failure):
+                log.error("message.given_up", code=failure.code, reason=failure.message)
+                return "given_up", await self.failing.effects_of_giving_up(envelope, failure)
+
+    async def _commit(self, envelope: Envelope, effects: Effects) -> None:
+        await self.store.commit(
+            Change(
+                appends=effects.appends,
+                outgoing=effects.outgoing,
+                measurements=effects.measurements,
+                handled_message_id=envelope.id,
+                metadata={"trace_id": envelope.trace_id, "worker": self.worker},
+            )
+        )

@@ -1,0 +1,1 @@
+"""Event stores: one package a database, all behind `aicompany.ports.event_store`."""

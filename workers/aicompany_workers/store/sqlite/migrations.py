@@ -1,0 +1,73 @@
+"""Bringing a state file to the schema of this program, with yoyo-migrations.
+
+yoyo is only loaded when something has to be applied, so that opening a current file costs one look-up.
+"""
+
+import sqlite3
+from pathlib import Path
+
+from aicompany.errors import StateUnusable
+
+_DIRECTORY = Path(__file__).parent / "migrations"
+
+
+def known_migrations() -> list[str]:
+    """Names of this program's migrations, in order."""
+    return sorted(path.stem for path in _DIRECTORY.glob("*.sql"))
+
+
+def migrate(path: Path) -> list[str]:
+    """Apply what is missing to the file, making it if need be, and return the names of what was applied.
+
+    Safe when several processes do it at once. Raises `StateUnusable` for a file that a newer version wrote, that is
+    no database, or that cannot be written.
+    """
+    known = known_migrations()
+    applied = _applied(path)
+    foreign = sorted(set(applied) - set(known))
+    if foreign:
+        raise StateUnusable(
+            f"the state file {path} was written by a newer version (it has {foreign[-1]}); "
+            "install that version, or name another directory with --state"
+        )
+    missing = [name for name in known if name not in applied]
+    if missing:
+        _apply(path)
+    return missing
+
+
+def _applied(path: Path) -> list[str]:
+    if not path.exists() or path.stat().st_size == 0:
+        return []
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            tables = connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_yoyo_migration'").fetchall()
+            rows = connection.execute("SELECT migration_id FROM _yoyo_migration").fetchall() if tables else []
+        finally:
+            connection.close()
+    except sqlite3.OperationalError:
+        # Being written for the first time by somebody else: yoyo waits for its lock and looks again.
+        return []
+    except sqlite3.DatabaseError as error:
+        raise StateUnusable(
+            f"the state file {path} is no database of a company; name another directory with --state"
+        ) from error
+    return [row[0] for row in rows]
+
+
+def _apply(path: Path) -> None:
+    from yoyo import get_backend, read_migrations  # noqa: PLC0415 - see the module's first lines
+
+    try:
+        backend = get_backend(f"sqlite:///{path}")
+        try:
+            migrations = read_migrations(str(_DIRECTORY))
+            with backend.lock():
+                backend.apply_migrations(backend.to_apply(migrations))
+        finally:
+            backend.connection.close()
+    except sqlite3.OperationalError as error:
+        raise StateUnusable(
+            f"the state file {path} cannot be written ({error}); check the directory, or name another with --state"
+        ) from error

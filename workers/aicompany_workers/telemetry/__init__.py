@@ -1,0 +1,1 @@
+"""What the company says of itself: log lines and metrics, both made from the same facts."""
