@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from ulid import ULID
 
+from aicompany.ids import TraceId
+
 
 class SystemClock:
     """`ports.clock.Clock` of this machine."""
@@ -26,6 +28,6 @@ class RandomIds:
         """A ULID in lower case."""
         return str(ULID()).lower()
 
-    def new_trace_id(self) -> str:
+    def new_trace_id(self) -> TraceId:
         """32 hex digits."""
-        return secrets.token_hex(16)
+        return TraceId(secrets.token_hex(16))

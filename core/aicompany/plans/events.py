@@ -19,7 +19,6 @@ class PlanMade(Event):
     event_type: ClassVar[str] = "plan_made"
     plan: Plan
     source: PlanSource
-    usage: Usage
 
 
 class StepsDispatched(Event):

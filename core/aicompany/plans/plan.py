@@ -36,7 +36,6 @@ class Step(BaseModel):
     kind: TaskKind
     speciality: str | None = Field(default=None, description="What the agent should be good at; picks the agent.")
     agent: str | None = Field(default=None, description="The agent, once assigned.")
-    undo: str | None = Field(default=None, description="How to take the step back, beyond removing its files.")
 
 
 class Phase(BaseModel):

@@ -28,7 +28,6 @@ class StepProposal(BaseModel):
     instruction: str = Field(description="Everything the one who carries it out must know.")
     kind: TaskKind = Field(description="What sort of work it is.")
     speciality: str = Field(description="What its agent should be good at, in one or two words; may be empty.")
-    undo: str = Field(description="How to take it back beyond removing the files it made; empty when that is all.")
 
 
 class PhaseProposal(BaseModel):
@@ -146,7 +145,6 @@ def _phase_of(phase: PhaseProposal) -> Phase:
             instruction=step.instruction,
             kind=step.kind,
             speciality=step.speciality.strip() or None,
-            undo=step.undo.strip() or None,
         )
         for step in phase.steps
     )

@@ -73,7 +73,8 @@ class Order:
     receipts: frozenset[tuple[TaskId, int, StepOutcome]] = frozenset()
     failures: Mapping[TaskId, Failure] = field(default_factory=dict)
     """Why steps failed, by their last receipts."""
-    usage: Usage = NO_USAGE
+    receipts_usage: Usage = NO_USAGE
+    """What the steps cost, by their receipts."""
     rollback: Rollback | None = None
     delivered_run: int = 0
 
@@ -91,6 +92,11 @@ class Order:
     def ended(self) -> bool:
         """Whether it completed, failed or was cancelled."""
         return self.task.state.ended
+
+    @property
+    def usage(self) -> Usage:
+        """What planning and all steps cost."""
+        return self.task.usage + self.receipts_usage
 
     def steps_of(self, phase: int) -> tuple[TaskId, ...]:
         """The ids of a phase's steps, in order."""
@@ -117,8 +123,8 @@ class Order:
         else:
             order = replace(self, task=replace(self.task, version=version))
         match event:
-            case PlanMade(plan=plan, usage=usage):
-                return order._with_plan(plan, usage)
+            case PlanMade(plan=plan):
+                return order._with_plan(plan)
             case StepsDispatched(steps=steps):
                 ids = tuple(TaskId(step) for step in steps)
                 order = order._with_status(ids, StepStatus.DISPATCHED)
@@ -138,10 +144,10 @@ class Order:
             case _:
                 return order
 
-    def _with_plan(self, plan: Plan, usage: Usage) -> "Order":
+    def _with_plan(self, plan: Plan) -> "Order":
         if self.plan is not None:
             raise DefectError(f"order {self.id} has a plan already")
-        order = replace(self, plan=plan, phase=1, usage=self.usage + usage)
+        order = replace(self, plan=plan, phase=1)
         every_step = [step for phase in range(1, len(plan.phases) + 1) for step in order.steps_of(phase)]
         return replace(order, status=dict.fromkeys(every_step, StepStatus.PENDING))
 
@@ -156,7 +162,13 @@ class Order:
             rollback = replace(rollback, waiting=rollback.waiting - {step})
         seen = order.receipts | {(step, receipt.run, receipt.outcome)}
         failures = {**order.failures, step: receipt.failure} if receipt.failure else order.failures
-        return replace(order, receipts=seen, failures=failures, usage=order.usage + receipt.usage, rollback=rollback)
+        return replace(
+            order,
+            receipts=seen,
+            failures=failures,
+            receipts_usage=order.receipts_usage + receipt.usage,
+            rollback=rollback,
+        )
 
     def _with_rollback(self, started: RollbackStarted) -> "Order":
         steps = frozenset(TaskId(step) for step in started.steps)

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Protocol
 
+from aicompany.ids import TraceId
+
 
 class Clock(Protocol):
     """Two clocks: one that tells the date, one that only goes forward."""
@@ -20,5 +22,5 @@ class IdSource(Protocol):
     def new_id(self) -> str:
         """A ULID in lower case: 26 characters, sorted by time."""
 
-    def new_trace_id(self) -> str:
+    def new_trace_id(self) -> TraceId:
         """32 hex digits (W3C trace context)."""

@@ -21,7 +21,7 @@ class ModelSpec(Section):
 
     provider: Provider = Field(default=Provider.AUTO, description="Who answers: `auto`, `anthropic` or `offline`.")
     name: str = Field(
-        default="claude-sonnet-4-5", min_length=1, description="Model to ask unless an agent names another."
+        default="claude-sonnet-5-5", min_length=1, description="Model to ask unless an agent names another."
     )
     base_url: str | None = Field(
         default=None,

@@ -28,7 +28,6 @@ class TaskSubmitted(Event):
     requester: str | None = None
     conversation_id: str | None = None
     deadline: datetime | None = None
-    undo: str | None = Field(default=None, description="For a step: how to take it back, beyond its files.")
 
 
 class TaskStarted(Event):
@@ -101,7 +100,6 @@ class TaskUndone(Event):
     event_type: ClassVar[str] = "task_undone"
     files_removed: tuple[str, ...] = ()
     files_restored: tuple[str, ...] = ()
-    note: str = ""
     problem: str | None = Field(default=None, description="What could not be taken back, when something could not.")
 
 

@@ -47,10 +47,6 @@ TRANSITIONS: dict[tuple[TaskState, type[Event]], TaskState] = {
     (_S.FAILED, TaskReopened): _S.SUBMITTED,
     (_S.CANCELLED, TaskReopened): _S.SUBMITTED,
     (_S.UNDONE, TaskReopened): _S.SUBMITTED,
-    # An undo asks the model as well; its calls are paid for and so recorded.
-    (_S.COMPLETED, ModelAnswered): _S.COMPLETED,
-    (_S.FAILED, ModelAnswered): _S.FAILED,
-    (_S.CANCELLED, ModelAnswered): _S.CANCELLED,
 }
 """State × event → state. What is not here must not happen. `TaskSubmitted` is the first event and only that.
 

@@ -107,9 +107,9 @@ BEGIN
     WHERE id = NEW.aggregate_id;
 END;
 
--- What the model cost: a step's from its answers, an order's from its plan and the receipts of its steps.
+-- What the model cost: a step's from its answers, an order's from planning and the receipts of its steps.
 CREATE TRIGGER task_cost AFTER INSERT ON events
-WHEN NEW.aggregate_type = 'task' AND NEW.event_type IN ('model_answered', 'plan_made', 'step_ended')
+WHEN NEW.aggregate_type = 'task' AND NEW.event_type IN ('model_answered', 'step_ended')
 BEGIN
     UPDATE task_states SET
         tokens = tokens + (
@@ -126,7 +126,7 @@ END;
 
 CREATE TRIGGER task_version AFTER INSERT ON events
 WHEN NEW.aggregate_type = 'task' AND NEW.event_type IN (
-    'tools_used', 'steps_dispatched', 'phase_completed', 'rollback_started'
+    'tools_used', 'plan_made', 'steps_dispatched', 'phase_completed', 'rollback_started'
 )
 BEGIN
     UPDATE task_states SET version = NEW.version WHERE id = NEW.aggregate_id;

@@ -1,0 +1,1 @@
+"""Notifiers: one module a way of telling people, all behind `aicompany.ports.notifier`."""

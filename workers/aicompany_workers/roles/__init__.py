@@ -1,0 +1,1 @@
+"""The roles: what each does with a message. Everything around a message is the runtime's."""

@@ -1,0 +1,117 @@
+"""The result worker: keeps what an order brought and tells its requester."""
+
+import asyncio
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from aicompany.ids import TaskId
+from aicompany.plans.events import ResultDelivered
+from aicompany.plans.picture import OrderPicture
+from aicompany.ports.event_store import AggregateType, Measurement
+from aicompany.ports.notifier import Notice, NoticeKind, Notifier
+from aicompany.tasks.state import Task
+from aicompany.tasks.task import TaskState
+from aicompany_workers.roles.orders import Orders
+from aicompany_workers.runtime.effects import NO_EFFECTS, Effects, append_to
+from aicompany_workers.runtime.role import Message
+from aicompany_workers.tools.workspace import Workspaces
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRole:
+    """Keeps and delivers. Doing it twice leaves what doing it once leaves."""
+
+    orders: Orders
+    notifier: Notifier
+    workspaces: Workspaces
+    results: Path
+    name: str = "result"
+
+    async def process_message(self, message: Message) -> Effects:
+        """Deliver an ended order."""
+        picture = await self.orders.picture(message.envelope.task_id)
+        order = picture.order
+        run = message.envelope.run
+        if not order.ended or order.delivered_run >= run or order.run != run:
+            return NO_EFFECTS
+        kept_at = await asyncio.to_thread(self._keep, picture)
+        reference = await self.notifier.notify(_notice_of(order.task, run, kept_at))
+        delivered = ResultDelivered(notifier=self.notifier.name, reference=reference, kept_at=str(kept_at), run=run)
+        log.info("order.delivered", state=order.task.state.value, kept_at=str(kept_at))
+        return Effects(
+            (append_to(AggregateType.TASK, order.id, order.task.version, [delivered]),),
+            measurements=_statistics_of(picture),
+        )
+
+    def _keep(self, picture: OrderPicture) -> Path:
+        """Write the result, its files and a summary below the results directory; replaces what a try before left."""
+        task = picture.order.task
+        final = self.results / task.id
+        part = self.results / f".{task.id}.part"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        (part / "result.md").write_text(_text_of(task), encoding="utf-8")
+        summary = json.dumps(_summary_of(picture), indent=2, ensure_ascii=False)
+        (part / "summary.json").write_text(summary + "\n", encoding="utf-8")
+        made = self.workspaces.of(TaskId(task.id)).files_directory
+        if task.state is TaskState.COMPLETED and made.is_dir():
+            shutil.copytree(made, part / "files")
+        shutil.rmtree(final, ignore_errors=True)
+        os.replace(part, final)  # noqa: PTH105 - the documented atomic rename
+        return final
+
+
+def _text_of(task: Task) -> str:
+    if task.result is not None:
+        return task.result if task.result.endswith("\n") else task.result + "\n"
+    why = task.failure.message if task.failure else "it was cancelled"
+    return f"This order was not carried out: {why}\n"
+
+
+def _summary_of(picture: OrderPicture) -> dict[str, object]:
+    task = picture.order.task
+    usage = picture.order.usage
+    return {
+        "id": task.id,
+        "title": task.submitted.title,
+        "state": task.state.value,
+        "submitted_at": task.submitted_at.isoformat(),
+        "ended_at": task.ended_at.isoformat() if task.ended_at else None,
+        "offline": task.offline,
+        "model_calls": usage.calls,
+        "tokens": usage.tokens,
+        "cost_usd": str(usage.cost_usd),
+        "unpriced_calls": usage.unpriced_calls,
+        "steps": {step.id: step.submitted.title for _, step in sorted(picture.steps.items())},
+    }
+
+
+def _notice_of(task: Task, run: int, kept_at: Path) -> Notice:
+    completed = task.state is TaskState.COMPLETED
+    return Notice(
+        id=f"{task.id}:{run}",
+        kind=NoticeKind.RESULT if completed else NoticeKind.FAILURE,
+        task_id=task.id,
+        title=task.submitted.title,
+        text="completed" if completed else _text_of(task).strip(),
+        reference=str(kept_at / "result.md"),
+    )
+
+
+def _statistics_of(picture: OrderPicture) -> tuple[Measurement, ...]:
+    task = picture.order.task
+    labels = {"kind": task.submitted.kind.value, "state": task.state.value}
+    ended_at = task.ended_at or task.submitted_at
+    return (
+        Measurement("order_duration", (ended_at - task.submitted_at).total_seconds(), "seconds", labels),
+        Measurement("order_tokens", picture.order.usage.tokens, "tokens", labels),
+        Measurement("order_cost", float(picture.order.usage.cost_usd), "usd", labels),
+        Measurement("order_steps", len(picture.steps), "steps", labels),
+    )

@@ -1,0 +1,1 @@
+"""What task workers can do besides thinking: one module a tool set, registered in `registry`."""
