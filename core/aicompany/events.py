@@ -14,8 +14,8 @@ class Event(BaseModel):
     event_type: ClassVar[str]
 
     def to_json(self) -> str:
-        """The data column: a JSON object; fields at their default are left out."""
-        return self.model_dump_json(exclude_defaults=True)
+        """The data column: a JSON object; fields that are None are left out."""
+        return self.model_dump_json(exclude_none=True)
 
 
 def index_by_type(*events: type[Event]) -> dict[str, type[Event]]:

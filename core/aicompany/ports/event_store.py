@@ -4,8 +4,8 @@ Every change of the company is one `Change`, committed whole or not at all: the 
 the events it caused, the messages it sends (outbox) and the measurements it took.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -110,12 +110,15 @@ class EventStore(Protocol):
     async def read_all(self, *, after_position: int = 0, limit: int = 1000) -> list[EventRecord]:
         """The stream of everything, by position. No event appears later before a position already read."""
 
-    def watch(self, id_prefix: str) -> AbstractAsyncContextManager[AsyncIterator[None]]:
-        """Wake up whenever events of an aggregate whose order or own id is `id_prefix` were committed.
+    def watch(self, watched_id: str) -> AbstractContextManager["Changes"]:
+        """Learn, while it is open, when events of this aggregate, or of a step of this order, are committed."""
 
-        The iterator yields once at once, then after each commit; wake-ups that nobody waited for are merged.
-        It tells that there is something to read, not what.
-        """
+
+class Changes(Protocol):
+    """Tells that there is something to read, not what. Changes that nobody waited for are merged into one."""
+
+    async def wait(self, timeout_seconds: float) -> bool:
+        """Whether something changed, or the time-out came. True at once the first time."""
 
 
 @dataclass(frozen=True, slots=True)

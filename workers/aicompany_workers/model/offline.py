@@ -97,8 +97,10 @@ class _Material:
 
     def __init__(self, text: str) -> None:
         found = [(match["tag"], match["name"] or "", match["body"]) for match in _TAGGED.finditer(text)]
-        self.order = next((body for tag, _, body in found if tag == "order"), text)
-        self.instruction = next((body for tag, _, body in found if tag == "instruction"), self.order)
+        self.instruction = next((body for tag, _, body in found if tag == "instruction"), None) or text
+        self.order = next((body for tag, _, body in found if tag == "order"), self.instruction)
+        if self.instruction is text and self.order is not text:
+            self.instruction = self.order
         self.files = [(name, body) for tag, name, body in found if tag == "file"]
         self.earlier = [(name, body) for tag, name, body in found if tag == "earlier_result"]
 
@@ -113,7 +115,7 @@ def _plan_for(material: _Material) -> dict[str, object]:
     goal = title_of(material.order)
     names = [name for name, _ in material.files][:4] or ["the order"]
     reading = [
-        _step(f"Read {name}", f"Collect from {name} what matters for this: {goal}", "analysis", "analysis")
+        _step(f"Read {name}", f"Collect from {name} what matters for the order: {goal}", "analysis", "analysis")
         for name in names
     ]
     doing = _step(goal, material.order, kind, kind)
@@ -134,7 +136,8 @@ def _step(title: str, instruction: str, kind: str, speciality: str) -> dict[str,
 def _work(messages: Sequence[ModelMessage], tools: set[str]) -> tuple[tuple[Block, ...], StopReason]:
     material = _material(messages)
     text = _result_for(material)
-    wish = _FILE_WISH.search(material.instruction)
+    # Only the step that carries out the order itself writes the file; the others read and check.
+    wish = _FILE_WISH.search(material.instruction) if material.instruction == material.order else None
     if wish and "write_file" in tools and len(messages) == 1:
         use = ToolUseBlock(id="offline_1", name="write_file", input={"path": wish[1], "content": text})
         return (use,), StopReason.TOOL_USE

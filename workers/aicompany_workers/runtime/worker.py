@@ -34,6 +34,7 @@ class Worker:
         self._concurrency = concurrency
         self._drain_seconds = drain_seconds
         self._draining = asyncio.Event()
+        self._fault: BaseException | None = None
         self._in_flight: set[asyncio.Task[None]] = set()
 
     def __repr__(self) -> str:
@@ -54,6 +55,11 @@ class Worker:
         """Take nothing more; `run` returns when what is in flight is done or the drain time is over."""
         self._draining.set()
 
+    def crash(self) -> None:
+        """Break, as a bug in the runtime would; for tests of what follows."""
+        self._fault = RuntimeError(f"worker {self.name} was broken on purpose")
+        self._draining.set()
+
     async def run(self) -> None:
         """Work until drained or cancelled. Whatever it holds in the end goes back to the queues."""
         await self._intake.open()
@@ -62,6 +68,8 @@ class Worker:
             async with asyncio.TaskGroup() as tasks:
                 taking = tasks.create_task(self._take_until_cancelled(tasks))
                 await self._draining.wait()
+                if self._fault is not None:
+                    raise self._fault
                 await _end(taking)
                 await asyncio.shield(self._intake.close())
                 await self._finish()

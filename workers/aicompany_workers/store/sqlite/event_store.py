@@ -4,8 +4,8 @@ import asyncio
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -79,18 +79,17 @@ class SqliteEventStore:
         """The whole stream. With one writer, positions are committed in their order."""
         return await self._records(READ_ALL, (after_position, limit))
 
-    @asynccontextmanager
-    async def watch(self, id_prefix: str) -> AsyncIterator[AsyncIterator[None]]:
+    @contextmanager
+    def watch(self, watched_id: str) -> Iterator["SqliteChanges"]:
         """Wake-ups for one order or conversation."""
-        changed = asyncio.Event()
-        changed.set()
-        self._watchers[id_prefix].add(changed)
+        changes = SqliteChanges()
+        self._watchers[watched_id].add(changes.happened)
         try:
-            yield _wake_ups(changed)
+            yield changes
         finally:
-            self._watchers[id_prefix].discard(changed)
-            if not self._watchers[id_prefix]:
-                del self._watchers[id_prefix]
+            self._watchers[watched_id].discard(changes.happened)
+            if not self._watchers[watched_id]:
+                del self._watchers[watched_id]
 
     async def forget_handled(self, before: datetime) -> int:
         """Drop inbox entries older than `before`; returns how many. Nothing is redelivered after so long."""
@@ -111,11 +110,22 @@ class SqliteEventStore:
                 wake()
 
 
-async def _wake_ups(changed: asyncio.Event) -> AsyncIterator[None]:
-    while True:
-        await changed.wait()
-        changed.clear()
-        yield
+class SqliteChanges:
+    """`ports.event_store.Changes` within this process."""
+
+    def __init__(self) -> None:
+        self.happened = asyncio.Event()
+        self.happened.set()
+
+    async def wait(self, timeout_seconds: float) -> bool:
+        """Whether something was committed in time."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self.happened.wait()
+        except TimeoutError:
+            return False
+        self.happened.clear()
+        return True
 
 
 def order_id_of_ref(aggregate: AggregateRef) -> str:

@@ -22,6 +22,21 @@ def migrate(path: Path) -> list[str]:
     Safe when several processes do it at once. Raises `StateUnusable` for a file that a newer version wrote, that is
     no database, or that cannot be written.
     """
+    missing = _missing(path)
+    if missing:
+        _apply(path)
+    return missing
+
+
+def check_schema(path: Path) -> None:
+    """Raises `StateUnusable` unless the file has exactly this program's schema; changes nothing."""
+    if _missing(path):
+        raise StateUnusable(
+            f"the state file {path} was written by an older version; run `aicompany up` once to bring it up to date"
+        )
+
+
+def _missing(path: Path) -> list[str]:
     known = known_migrations()
     applied = _applied(path)
     foreign = sorted(set(applied) - set(known))
@@ -30,10 +45,7 @@ def migrate(path: Path) -> list[str]:
             f"the state file {path} was written by a newer version (it has {foreign[-1]}); "
             "install that version, or name another directory with --state"
         )
-    missing = [name for name in known if name not in applied]
-    if missing:
-        _apply(path)
-    return missing
+    return [name for name in known if name not in applied]
 
 
 def _applied(path: Path) -> list[str]:

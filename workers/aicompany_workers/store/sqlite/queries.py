@@ -18,13 +18,12 @@ _CONVERSATION = ", ".join(field.name for field in fields(ConversationRow))
 _DEAD_LETTER = ", ".join(field.name for field in fields(DeadLetterRow))
 
 TASK = f"SELECT {_TASK} FROM task_current_state WHERE id = ?"
-ORDERS = f"""
-SELECT {_TASK} FROM task_current_state WHERE parent_id IS NULL AND (?1 IS NULL OR id < ?1) ORDER BY id DESC LIMIT ?2
+_NEWEST_FIRST = """
+(?2 IS NULL OR (submitted_at, id) < (SELECT submitted_at, id FROM task_states WHERE id = ?2))
+ORDER BY submitted_at DESC, id DESC LIMIT ?3
 """
-ORDERS_IN_STATE = f"""
-SELECT {_TASK} FROM task_current_state
-WHERE parent_id IS NULL AND state = ?1 AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3
-"""
+ORDERS = f"SELECT {_TASK} FROM task_current_state WHERE parent_id IS NULL AND ?1 IS NULL AND {_NEWEST_FIRST}"
+ORDERS_IN_STATE = f"SELECT {_TASK} FROM task_current_state WHERE parent_id IS NULL AND state = ?1 AND {_NEWEST_FIRST}"
 STEPS = f"""
 SELECT {_TASK} FROM task_current_state
 WHERE parent_id = ?1 AND (?2 IS NULL OR state = ?2) ORDER BY submitted_at, id LIMIT ?3
@@ -71,9 +70,8 @@ class SqliteQueries:
         if parent_id is not None:
             steps = await self._many(TaskRow, STEPS, (parent_id, state, limit))
             return sorted(steps, key=lambda step: [int(part) for part in step.id.split(".")[1:]])
-        if state is not None:
-            return await self._many(TaskRow, ORDERS_IN_STATE, (state, before_id, limit))
-        return await self._many(TaskRow, ORDERS, (before_id, limit))
+        statement = ORDERS if state is None else ORDERS_IN_STATE
+        return await self._many(TaskRow, statement, (state, before_id, limit))
 
     async def task_counts(self) -> dict[str, int]:
         """Orders by state."""

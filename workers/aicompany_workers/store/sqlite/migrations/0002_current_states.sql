@@ -26,9 +26,9 @@ CREATE TABLE task_states (
 ) WITHOUT ROWID;
 
 CREATE INDEX task_states_by_parent ON task_states (parent_id, id);
-CREATE INDEX task_states_by_state ON task_states (state, id) WHERE parent_id IS NULL;
+CREATE INDEX task_states_by_state ON task_states (state, submitted_at, id) WHERE parent_id IS NULL;
 CREATE INDEX task_states_by_end ON task_states (ended_at) WHERE parent_id IS NULL;
-CREATE INDEX task_states_by_submission ON task_states (submitted_at) WHERE parent_id IS NULL;
+CREATE INDEX task_states_by_submission ON task_states (submitted_at, id) WHERE parent_id IS NULL;
 
 CREATE INDEX task_states_by_deadline ON task_states (deadline)
 WHERE parent_id IS NULL AND state IN ('submitted', 'running');

@@ -1,0 +1,54 @@
+# What can be done here. `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help run test unit check fmt lock docs bench clean setup setup-dev crash
+
+BIN := .venv/bin
+RUN_STAMP := .venv/.run-ready
+DEV_STAMP := .venv/.dev-ready
+
+help: ## List what can be done
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: $(RUN_STAMP) ## Set up, then carry out the example order and print its result
+	@$(BIN)/aicompany run examples/company.yaml examples/orders/release-notes.yaml
+
+test: $(DEV_STAMP) check ## Set up, then run all checks and tests
+	@PYTHONUNBUFFERED=1 $(BIN)/python -m pytest
+
+unit: $(DEV_STAMP) ## Only the quick tests
+	@$(BIN)/python -m pytest tests/unit tests/house
+
+crash: $(DEV_STAMP) ## Only the crash test
+	@$(BIN)/python -m pytest -s tests/crash
+
+check: $(DEV_STAMP) ## Lint, formatting, types, import contracts
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+fmt: $(DEV_STAMP) ## Format the code
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+
+bench: $(DEV_STAMP) ## Measure, and print each figure beside its goal
+	@for bench in store company model footprint; do $(BIN)/python -m bench.$$bench || exit 1; done
+
+docs: $(DEV_STAMP) ## Write the generated pages of docs/reference anew
+	@$(BIN)/python -m aicompany_desk.reference docs/reference
+
+lock: $(DEV_STAMP) ## Lock the dependencies anew, as pyproject.toml asks for them
+	@scripts/lock
+
+clean: ## Forget the environment and all caches
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup: $(RUN_STAMP)
+setup-dev: $(DEV_STAMP)
+
+$(RUN_STAMP): requirements/run.lock pyproject.toml scripts/setup
+	@scripts/setup run
+
+$(DEV_STAMP): requirements/dev.lock pyproject.toml scripts/setup
+	@scripts/setup dev

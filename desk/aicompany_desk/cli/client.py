@@ -1,0 +1,156 @@
+"""How commands reach a company: its gateway over HTTP; when it does not run, the same gateway in this process."""
+
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from prometheus_client import CollectorRegistry
+
+from aicompany.errors import CompanyNotRunning
+from aicompany.spec.company import CompanySpec
+from aicompany_desk.cli.exit_codes import GatewayRefused
+from aicompany_desk.gateway.app import build_app
+from aicompany_desk.gateway.ports import GatewayPorts
+from aicompany_desk.gateway.token import TOKEN_VARIABLE
+from aicompany_desk.state_place import FoundCompany, find_company
+from aicompany_workers.clock import RandomIds, SystemClock
+from aicompany_workers.store.sqlite.database import SqliteDatabase
+from aicompany_workers.store.sqlite.event_store import SqliteEventStore
+from aicompany_workers.store.sqlite.migrations import check_schema
+from aicompany_workers.store.sqlite.queries import SqliteQueries
+from aicompany_workers.store.state_directory import STORE_FILE
+
+_TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
+_STREAM_TIMEOUT = httpx2.Timeout(30.0, connect=5.0, read=60.0)
+"""The gateway says something at least every 15 s."""
+
+
+class GatewayClient:
+    """The gateway's routes as plain calls. Raises `GatewayRefused` for problems, `CompanyNotRunning` for silence."""
+
+    def __init__(self, http: httpx2.AsyncClient) -> None:
+        self._http = http
+
+    async def get(self, path: str, **query: Any) -> dict[str, Any]:  # noqa: ANN401 - query values of any type
+        """GET as JSON."""
+        return await self._call("GET", path, params={k: v for k, v in query.items() if v is not None})
+
+    async def post(
+        self,
+        path: str,
+        body: object = None,
+        *,
+        headers: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """POST JSON, get JSON."""
+        return await self._call("POST", path, json=body, headers=headers)
+
+    async def events(self, path: str) -> AsyncIterator[dict[str, Any]]:
+        """The server-sent events of a path, each as its data."""
+        try:
+            async with self._http.stream("GET", path, timeout=_STREAM_TIMEOUT) as response:
+                if response.status_code >= 400:
+                    await response.aread()
+                    raise _refusal(response)
+                async for line in response.aiter_lines():
+                    if line.startswith("data: "):
+                        yield json.loads(line.removeprefix("data: "))
+        except httpx2.TransportError as error:
+            raise _silence() from error
+
+    async def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
+        try:
+            response = await self._http.request(method, path, **arguments)
+        except httpx2.TransportError as error:
+            raise _silence() from error
+        if response.status_code >= 400:
+            raise _refusal(response)
+        answer: dict[str, Any] = response.json()
+        return answer
+
+
+def _refusal(response: httpx2.Response) -> GatewayRefused:
+    try:
+        detail = str(response.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        detail = f"the gateway answered {response.status_code} without saying why"
+    return GatewayRefused(response.status_code, detail)
+
+
+def _silence() -> CompanyNotRunning:
+    return CompanyNotRunning("the company does not answer; start it with `aicompany up company.yaml`")
+
+
+@asynccontextmanager
+async def client_at(url: str) -> AsyncIterator[GatewayClient]:
+    """A client of the gateway at this address, with the token of the environment."""
+    token = os.environ.get(TOKEN_VARIABLE)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with httpx2.AsyncClient(base_url=url, timeout=_TIMEOUT, headers=headers, trust_env=False) as http:
+        yield GatewayClient(http)
+
+
+@asynccontextmanager
+async def reach(
+    company: str | None, url: str | None, state: Path | None, *, changes: bool
+) -> AsyncIterator[GatewayClient]:
+    """A client of the company that is meant. One that does not run can be looked at, but not asked to change."""
+    if url is not None:
+        async with client_at(url) as client:
+            yield client
+        return
+    found = find_company(company, state)
+    if found.url is not None and await _answers(found.url):
+        async with client_at(found.url) as client:
+            yield client
+    elif changes:
+        raise CompanyNotRunning(f"the company in {found.state} does not run; start it with `aicompany up company.yaml`")
+    else:
+        async with _looked_at(found) as client:
+            yield client
+
+
+async def _answers(url: str) -> bool:
+    """Whether a company is there: one that was killed could not take its address back."""
+    try:
+        async with httpx2.AsyncClient(base_url=url, timeout=2.0, trust_env=False) as http:
+            return (await http.get("/health")).status_code == 200
+    except httpx2.TransportError:
+        return False
+
+
+@asynccontextmanager
+async def _looked_at(found: FoundCompany) -> AsyncIterator[GatewayClient]:
+    """The gateway over the company's store, read only, inside this process."""
+    store_file = found.state / STORE_FILE
+    check_schema(store_file)
+    clock = SystemClock()
+    database = await SqliteDatabase(store_file, read_only=True).open()
+
+    async def describe() -> dict[str, Any]:
+        return {"company": found.state.name, "running": False, "workers": [], "queues": []}
+
+    async def backlog() -> int:
+        return 0
+
+    ports = GatewayPorts(
+        store=SqliteEventStore(database, clock),
+        queries=SqliteQueries(database, clock),
+        broker=None,
+        clock=clock,
+        ids=RandomIds(),
+        token=None,
+        describe=describe,
+        backlog=backlog,
+        registry=CollectorRegistry(),
+    )
+    try:
+        transport = httpx2.ASGITransport(app=build_app(CompanySpec(), ports))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://company", timeout=_TIMEOUT) as http:
+            yield GatewayClient(http)
+    finally:
+        await database.close()

@@ -1,0 +1,72 @@
+"""`aicompany talk`: a conversation that goes on after any restart."""
+
+import asyncio
+import getpass
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aicompany.errors import NotFound
+from aicompany_desk.cli.client import GatewayClient, reach
+from aicompany_desk.cli.options import reach_options
+
+
+@click.command("talk")
+@click.option("--conversation", help="Go on with this conversation; the last one otherwise.")
+@click.option("--new", is_flag=True, help="Start a new conversation.")
+@reach_options
+def command(conversation: str | None, new: bool, company: str | None, url: str | None, state: Path | None) -> int:
+    """Talk with the company: a line is a turn, an empty line or Ctrl-D ends. Also reads lines from a pipe."""
+    return asyncio.run(_talk(conversation, new, company, url, state))
+
+
+async def _talk(conversation: str | None, new: bool, company: str | None, url: str | None, state: Path | None) -> int:
+    async with reach(company, url, state, changes=True) as client:
+        shown = await _conversation(client, conversation, new)
+        if sys.stdin.isatty():
+            click.echo(f"conversation {shown['id']} (an empty line ends)", err=True)
+            for event in shown.get("history", [])[-6:]:
+                _print_turn(event)
+        while text := await asyncio.to_thread(_read_line):
+            await _say(client, shown["id"], text)
+    return 0
+
+
+async def _conversation(client: GatewayClient, wished: str | None, new: bool) -> dict[str, Any]:
+    if wished is not None:
+        return await client.get(f"/v1/conversations/{wished}")
+    known = (await client.get("/v1/conversations", limit=1))["conversations"]
+    if known and not new:
+        return await client.get(f"/v1/conversations/{known[0]['id']}")
+    return await client.post("/v1/conversations", {"requester": getpass.getuser()})
+
+
+def _read_line() -> str:
+    if sys.stdin.isatty():
+        click.echo("> ", nl=False)
+    return sys.stdin.readline().strip()
+
+
+async def _say(client: GatewayClient, conversation: str, text: str) -> None:
+    said = await client.post(f"/v1/conversations/{conversation}/turns", {"text": text})
+    turn = said["turn"]
+    path = f"/v1/conversations/{conversation}/events?until_turn={turn}&after={said['position']}"
+    async for event in client.events(path):
+        if event["data"].get("turn") == turn:
+            _print_turn(event)
+            return
+    raise NotFound(f"turn {turn} was not answered")
+
+
+def _print_turn(event: dict[str, Any]) -> None:
+    match event["type"]:
+        case "turn_taken":
+            click.echo(f"> {event['data']['text']}")
+        case "turn_answered":
+            click.echo(event["data"]["text"])
+        case "turn_failed":
+            click.echo(f"(no answer: {event['data']['failure']['message']})", err=True)
+        case _:
+            pass

@@ -1,0 +1,87 @@
+"""`aicompany task`: everything about one task."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aicompany_desk.cli.client import reach
+from aicompany_desk.cli.options import output_option, reach_options
+from aicompany_desk.cli.printing import fields, print_data, shortened, table
+
+
+@click.command("task")
+@click.argument("task_id")
+@reach_options
+@output_option
+def command(task_id: str, company: str | None, url: str | None, state: Path | None, output: str) -> int:
+    """Show the order or step TASK_ID: where it stands, its steps, its whole history, its result."""
+    return asyncio.run(_task(task_id, company, url, state, output))
+
+
+async def _task(task_id: str, company: str | None, url: str | None, state: Path | None, output: str) -> int:
+    async with reach(company, url, state, changes=False) as client:
+        task = await client.get(f"/v1/tasks/{task_id}")
+    print_data(task, output, _text_of(task))
+    return 0
+
+
+def _text_of(task: dict[str, Any]) -> str:
+    head = {
+        "id": task["id"],
+        "title": task["title"],
+        "state": task["state"],
+        "why": task["error_message"],
+        "lane": task["lane"],
+        "kind": task["kind"],
+        "agent": task["agent"],
+        "submitted": task["submitted_at"],
+        "ended": task["ended_at"],
+        "deadline": task["deadline"],
+        "tokens": task["tokens"],
+        "cost": f"${float(task['cost_usd']):.4f}",
+        "kept in": task["kept_at"],
+        "trace": task["trace_id"],
+    }
+    parts = [fields(head)]
+    if task["steps"]:
+        rows = [(s["id"].split(".", 1)[1], s["state"], s["agent"], shortened(s["title"], 60)) for s in task["steps"]]
+        parts.append(table(("STEP", "STATE", "AGENT", "TITLE"), rows, ""))
+    history = [
+        (e["timestamp"][11:23], e["id"].partition(".")[2] or "order", e["type"], shortened(_gist(e), 70))
+        for e in task["history"]
+    ]
+    parts.append(table(("TIME", "STEP", "EVENT", ""), history, ""))
+    if task["result"]:
+        parts.append(task["result"].rstrip())
+    return "\n\n".join(parts)
+
+
+def _gist(event: dict[str, Any]) -> str:
+    """What a person wants to know of an event in one line."""
+    data = event["data"]
+    match event["type"]:
+        case "task_submitted":
+            return f"{data['lane']} lane: {data['lane_reason']}"
+        case "task_started":
+            return f"by {data['worker']}, attempt {data['attempt']}"
+        case "model_answered":
+            usage = data["answer"]["usage"]
+            tokens = sum(value for name, value in usage.items() if name.endswith("_tokens"))
+            return f"{data['answer']['model']}: {tokens:,} tokens in {data['duration_seconds']:.2f} s"
+        case "tools_used":
+            return ", ".join([*data.get("files_created", []), *data.get("files_changed", [])])
+        case "plan_made":
+            phases = data["plan"]["phases"]
+            return f"{len(phases)} phases, {sum(len(p['steps']) for p in phases)} steps ({data['source']})"
+        case "step_ended":
+            return f"{data['step'].split('.', 1)[1]} {data['outcome']}"
+        case "retry_scheduled" | "task_failed" | "rollback_started":
+            return str(data["failure"]["message"])
+        case "task_cancelled" | "task_reopened":
+            return str(data["reason"])
+        case "result_delivered":
+            return str(data["kept_at"])
+        case _:
+            return ""

@@ -1,0 +1,1 @@
+"""The HTTP door: orders and conversations in, progress and results out."""

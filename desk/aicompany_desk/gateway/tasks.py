@@ -1,0 +1,137 @@
+"""`/v1/tasks`: orders."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import JSONResponse
+from starlette.responses import StreamingResponse
+
+from aicompany.errors import NotFound, NotPossible, QueueFull, VersionConflict
+from aicompany.ids import TaskId, TraceId, message_id_of, order_id_of
+from aicompany.messaging.envelope import Envelope, Purpose
+from aicompany.messaging.lanes import Lane
+from aicompany.messaging.topology import queue_name
+from aicompany.ports.broker import Outgoing
+from aicompany.ports.event_store import Change, EventRecord, TaskRow
+from aicompany.spec.company import CompanySpec
+from aicompany.tasks.intake import OrderRequest, accept_order
+from aicompany.tasks.task import TaskState
+from aicompany_desk.gateway.ports import GatewayPorts
+from aicompany_desk.gateway.rows import event_json, task_json
+from aicompany_desk.gateway.streams import stream_of
+
+_RETRY_AFTER_SECONDS = 2.0
+
+
+def routes(spec: CompanySpec, ports: GatewayPorts) -> APIRouter:
+    """The routes of orders."""
+    router = APIRouter(prefix="/v1/tasks", tags=["tasks"])
+
+    @router.post("", status_code=202, summary="Hand in an order")
+    async def submit(
+        order: OrderRequest, idempotency_key: Annotated[str | None, Header(max_length=200)] = None
+    ) -> JSONResponse:
+        accepted = accept_order(
+            order,
+            spec.orders,
+            now=ports.clock.now(),
+            new_id=ports.ids.new_id,
+            trace_id=ports.ids.new_trace_id(),
+            idempotency_key=idempotency_key,
+        )
+        await _refuse_when_full(spec, ports, accepted.lane)
+        try:
+            await ports.store.commit(accepted.change)
+        except VersionConflict:
+            # The same key again: the order exists, and this is its answer.
+            row = await _row(ports, accepted.task_id)
+            return _accepted(row.id, row.state, row.lane, "as it was handed in before")
+        return _accepted(accepted.task_id, TaskState.SUBMITTED.value, accepted.lane.value, accepted.lane_reason)
+
+    @router.get("", summary="List orders, newest first")
+    async def list_orders(
+        state: TaskState | None = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+        before: str | None = None,
+    ) -> JSONResponse:
+        rows = await ports.queries.tasks(state=state.value if state else None, limit=limit, before_id=before)
+        return JSONResponse({"tasks": [task_json(row) for row in rows]})
+
+    @router.get("/{task_id}", summary="An order or step with its whole history")
+    async def show(task_id: str) -> JSONResponse:
+        row = await _row(ports, task_id)
+        steps = await ports.queries.tasks(parent_id=task_id, limit=1000)
+        records = await ports.store.read_order(task_id)
+        return JSONResponse(_shown(row, steps, records))
+
+    @router.get("/{task_id}/events", summary="Progress of an order as server-sent events")
+    async def follow(request: Request, task_id: str) -> StreamingResponse:
+        row = await _row(ports, task_id)
+        after = _position(request)
+        return stream_of(
+            ports.store,
+            row.id,
+            after,
+            lambda position: ports.store.read_order(row.id, after_position=position),
+            lambda record: record.event_type == "result_delivered",
+        )
+
+    @router.post("/{task_id}/cancel", status_code=202, summary="Cancel an order")
+    async def cancel(task_id: str, reason: str = "its requester cancelled it") -> JSONResponse:
+        row = await _row(ports, order_id_of(TaskId(task_id)))
+        if TaskState(row.state).ended:
+            raise NotPossible(f"order {row.id} is {row.state} already")
+        envelope = Envelope(
+            id=message_id_of(Purpose.CANCEL_ORDER, row.id),
+            purpose=Purpose.CANCEL_ORDER,
+            task_id=row.id,
+            lane=Lane.CRITICAL,
+            trace_id=ports.ids.new_trace_id(),
+            details={"reason": reason},
+        )
+        queue = queue_name("pm", Lane.CRITICAL)
+        await ports.store.commit(Change(outgoing=(Outgoing(queue, envelope.to_json(), envelope.id),)))
+        return JSONResponse({"id": row.id, "state": row.state, "cancelling": True}, status_code=202)
+
+    return router
+
+
+async def _refuse_when_full(spec: CompanySpec, ports: GatewayPorts, lane: Lane) -> None:
+    """Raises `QueueFull` when the PM's queue of the lane, or the outbox before it, holds as much as it may."""
+    if ports.broker is None:
+        return
+    depth = await ports.broker.depth(queue_name("pm", lane))
+    held = depth.ready + depth.unacknowledged + depth.delayed
+    if held >= spec.queues.length_max or await ports.backlog() >= spec.queues.length_max:
+        raise QueueFull(
+            f"the {lane.value} lane is full ({held} orders wait); try again later",
+            retry_after_seconds=_RETRY_AFTER_SECONDS,
+        )
+
+
+async def _row(ports: GatewayPorts, task_id: str) -> TaskRow:
+    row = await ports.queries.task(task_id)
+    if row is None:
+        raise NotFound(f"there is no task {task_id}; `aicompany tasks` lists them")
+    return row
+
+
+def _accepted(task_id: str, state: str, lane: str, reason: str) -> JSONResponse:
+    links = {"self": f"/v1/tasks/{task_id}", "events": f"/v1/tasks/{task_id}/events"}
+    body = {"id": task_id, "state": state, "lane": lane, "lane_reason": reason, "links": links}
+    return JSONResponse(body, status_code=202, headers={"Location": links["self"]})
+
+
+def _shown(row: TaskRow, steps: list[TaskRow], records: list[EventRecord]) -> dict[str, Any]:
+    delivered = [event_json(record) for record in records if record.event_type == "result_delivered"]
+    shown = task_json(row, whole=True)
+    shown["kept_at"] = delivered[-1]["data"]["kept_at"] if delivered else None
+    shown["steps"] = [task_json(step, whole=True) for step in steps]
+    shown["history"] = [event_json(record) for record in records]
+    shown["trace_id"] = next((TraceId(r.metadata["trace_id"]) for r in records if "trace_id" in r.metadata), None)
+    return shown
+
+
+def _position(request: Request) -> int:
+    wish = request.headers.get("last-event-id") or request.query_params.get("after") or "0"
+    return int(wish) if wish.isdigit() else 0
