@@ -1,0 +1,169 @@
+"""Retry, circuit breaker and token bucket keep their promises for all inputs."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from aicompany.errors import (
+    BreakerOpen,
+    CredentialsInvalid,
+    DefectError,
+    ModelRateLimited,
+    ModelRefused,
+    ModelUnavailable,
+    OrderInvalid,
+)
+from aicompany.resilience.breaker import TRANSITIONS, Breaker, Circuit, Signal
+from aicompany.resilience.retry import GiveUp, Postpone, Retry, RetryPolicy, decide_retry
+from aicompany.resilience.token_bucket import TokenBucket
+
+policies = st.builds(
+    RetryPolicy,
+    attempts_max=st.integers(1, 10),
+    delay_seconds=st.floats(0, 60),
+    factor=st.floats(1, 10),
+    delay_seconds_max=st.floats(0, 600),
+    jitter=st.floats(0, 1),
+)
+jitters = st.floats(0, 1, exclude_max=True)
+
+
+@given(policies, st.integers(1, 1000), jitters)
+def test_own_delays_stay_within_the_maximum_and_its_jitter(policy, attempt, jitter):
+    delay = policy.delay_after(attempt, jitter)
+    assert 0 <= delay <= policy.delay_seconds_max * (1 + policy.jitter)
+
+
+@given(policies, st.integers(1, 9), st.floats(0, 1e7), jitters)
+def test_a_wait_the_service_asks_for_is_never_undercut(policy, attempt, wished, jitter):
+    error = ModelRateLimited("slow down", retry_after_seconds=wished)
+    match decide_retry(error, attempt=attempt, policy=policy, jitter=jitter):
+        case Retry(delay_seconds=delay):
+            assert delay >= wished
+        case GiveUp():
+            assert attempt >= policy.attempts_max
+        case other:
+            pytest.fail(f"{other}")
+
+
+@pytest.mark.parametrize("error", [ModelRefused("no"), CredentialsInvalid("key"), OrderInvalid("empty")])
+def test_what_would_be_the_same_again_is_given_up_at_once(error):
+    decision = decide_retry(error, attempt=1, policy=RetryPolicy(), jitter=0)
+    assert isinstance(decision, GiveUp)
+    assert decision.failure.permanent
+    assert decision.failure.code == error.code
+
+
+@pytest.mark.parametrize("error", [ModelUnavailable("gone"), DefectError("bug"), ZeroDivisionError("secret")])
+def test_three_tries_then_given_up(error):
+    decisions = [decide_retry(error, attempt=n, policy=RetryPolicy(), jitter=0.5) for n in (1, 2, 3)]
+    assert [type(decision) for decision in decisions] == [Retry, Retry, GiveUp]
+    assert [d.delay_seconds for d in decisions[:2]] == [1.0, 2.0]
+
+
+def test_a_bug_shows_its_class_and_not_its_text():
+    decision = decide_retry(ZeroDivisionError("sk-secret"), attempt=3, policy=RetryPolicy(), jitter=0)
+    assert isinstance(decision, GiveUp)
+    assert "ZeroDivisionError" in decision.failure.message
+    assert "secret" not in decision.failure.message
+
+
+def test_an_open_breaker_costs_no_try():
+    error = BreakerOpen("open", retry_after_seconds=42)
+    assert decide_retry(error, attempt=3, policy=RetryPolicy(), jitter=0) == Postpone(42)
+
+
+def test_the_breakers_table_is_complete():
+    assert set(TRANSITIONS) == {(circuit, signal) for circuit in Circuit for signal in Signal}
+
+
+class BreakerProtocol(RuleBasedStateMachine):
+    """Calls that pass, end well or badly, and time that goes by."""
+
+    def __init__(self):
+        super().__init__()
+        self.breaker = Breaker(failures_max=3, open_seconds=10, trials_max=2)
+        self.now = 0.0
+        self.passed = 0
+        self.trials = 0
+        self.failures = 0
+
+    @rule(seconds=st.floats(0, 20))
+    def time_goes_by(self, seconds):
+        self.now += seconds
+
+    @rule()
+    def call(self):
+        before = self.breaker
+        allowed, self.breaker = self.breaker.allow(self.now)
+        waited = before.circuit is Circuit.OPEN and self.now >= before.opened_at + before.open_seconds
+        if before.circuit is Circuit.OPEN and not waited:
+            assert not allowed
+        if before.circuit is Circuit.CLOSED:
+            assert allowed
+        self.passed += allowed
+
+    @precondition(lambda self: self.passed)
+    @rule()
+    def succeeds(self):
+        self.passed -= 1
+        self.breaker = self.breaker.record_success()
+
+    @precondition(lambda self: self.passed)
+    @rule()
+    def fails(self):
+        self.passed -= 1
+        before = self.breaker
+        self.breaker = self.breaker.record_failure(self.now)
+        if before.circuit is Circuit.HALF_OPEN:
+            assert self.breaker.circuit is Circuit.OPEN
+            assert self.breaker.opened_at == self.now
+
+    @precondition(lambda self: self.passed)
+    @rule()
+    def is_abandoned(self):
+        self.passed -= 1
+        self.breaker = self.breaker.record_neither()
+
+    @invariant()
+    def trials_are_bounded(self):
+        assert 0 <= self.breaker.trials <= self.breaker.trials_max
+
+    @invariant()
+    def closed_means_few_failures(self):
+        if self.breaker.circuit is Circuit.CLOSED:
+            assert self.breaker.failures_in_a_row < self.breaker.failures_max
+
+
+TestBreakerProtocol = BreakerProtocol.TestCase
+TestBreakerProtocol.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+
+
+@given(
+    st.floats(1, 1000),
+    st.floats(0.1, 100),
+    st.lists(st.tuples(st.floats(0, 5), st.floats(0.1, 1)), min_size=1, max_size=50),
+)
+def test_a_bucket_never_gives_more_than_its_capacity_and_what_flowed_in(capacity, rate, wishes):
+    bucket = TokenBucket.full(capacity=capacity, rate=rate, now_seconds=0)
+    now = taken = 0.0
+    for pause, part in wishes:
+        now += pause
+        wait, bucket = bucket.take(part * capacity, now)
+        if wait == 0:
+            taken += part * capacity
+        else:
+            later, _ = bucket.take(part * capacity, now + wait * (1 + 1e-9) + 1e-9)
+            assert later < 1e-6
+        assert taken <= (capacity + now * rate) * (1 + 1e-9)
+
+
+def test_a_bucket_ignores_a_clock_that_goes_back():
+    _, bucket = TokenBucket.full(capacity=10, rate=1, now_seconds=100).take(10, 100)
+    assert bucket.at(50).level == 0
+
+
+def test_what_never_fits_is_refused():
+    with pytest.raises(ValueError, match="never"):
+        TokenBucket.full(capacity=10, rate=1, now_seconds=0).take(11, 0)

@@ -1,0 +1,68 @@
+"""The number of workers: within its limits, never fewer on unknown, no flapping."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aicompany.observation import Unknown
+from aicompany.scaling.decide import GroupObservation, ScalingHistory, decide_workers, remember
+from aicompany.spec.scaling import ScalingSpec
+from aicompany.spec.workers import WorkerSpec
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+counts = st.integers(0, 100_000)
+workers = st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(1, 100)).map(
+    lambda t: WorkerSpec(min=t[0], max=max(1, t[0] + t[1]), concurrency=t[2])
+)
+observations = st.builds(
+    GroupObservation,
+    replicas=st.integers(0, 50),
+    waiting=counts | st.just(Unknown("broker away")),
+    in_flight=counts | st.just(Unknown("no heartbeat")),
+)
+
+
+@given(observations, workers)
+def test_never_outside_the_limits_and_always_with_a_reason(seen, worker):
+    decided = decide_workers(seen, ScalingHistory(), ScalingSpec(), worker, NOW)
+    assert worker.min <= decided.replicas <= worker.max
+    assert decided.reason.summary
+
+
+@given(observations, workers)
+def test_unknown_changes_nothing_within_the_limits(seen, worker):
+    if isinstance(seen.waiting, Unknown) or isinstance(seen.in_flight, Unknown):
+        decided = decide_workers(seen, ScalingHistory(), ScalingSpec(), worker, NOW)
+        assert decided.replicas == min(max(seen.replicas, worker.min), worker.max)
+
+
+@given(observations, workers)
+def test_the_same_picture_gives_the_same_decision(seen, worker):
+    first = decide_workers(seen, ScalingHistory(), ScalingSpec(), worker, NOW)
+    assert first == decide_workers(seen, ScalingHistory(), ScalingSpec(), worker, NOW)
+
+
+@given(workers, st.lists(st.tuples(counts, st.integers(0, 1000), st.floats(0, 40)), max_size=60))
+def test_no_change_of_direction_within_the_cooldown(worker, trace):
+    policy = ScalingSpec(cooldown_seconds=30)
+    now, replicas, past = NOW, worker.min, ScalingHistory()
+    last = None
+    for waiting, in_flight, pause in trace:
+        now += timedelta(seconds=pause)
+        seen = GroupObservation(replicas, waiting, in_flight)
+        decided = decide_workers(seen, past, policy, worker, now)
+        past = remember(past, seen, decided)
+        if decided.replicas != replicas:
+            direction = decided.replicas > replicas
+            if last is not None and last[0] != direction:
+                assert (now - last[1]).total_seconds() >= 30
+            last = (direction, now)
+        replicas = decided.replicas
+
+
+def test_a_long_queue_calls_for_more_and_an_empty_one_for_fewer():
+    worker, policy = WorkerSpec(min=1, max=5, concurrency=10), ScalingSpec(queue_per_worker=3)
+    assert decide_workers(GroupObservation(1, 100, 10), ScalingHistory(), policy, worker, NOW).replicas == 4
+    assert decide_workers(GroupObservation(4, 0, 0), ScalingHistory(), policy, worker, NOW).replicas == 1
+    assert decide_workers(GroupObservation(4, 0, 35), ScalingHistory(), policy, worker, NOW).replicas == 4
