@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import anthropic
+import httpx2
 from anthropic import AsyncAnthropic, DefaultAioHttpClient
 from anthropic.types import Message
 
@@ -68,7 +69,7 @@ class AnthropicModel:
             raise _explained(error) from error
         except anthropic.APITimeoutError as error:
             raise ModelUnavailable(f"the model did not answer within {request.timeout_seconds:g} s") from error
-        except anthropic.APIConnectionError as error:
+        except (anthropic.APIConnectionError, httpx2.TransportError) as error:
             raise ModelUnavailable("the model's service cannot be reached, or hung up") from error
         except (anthropic.AnthropicError, ValueError, TypeError, KeyError, AttributeError) as error:
             # What the SDK raises, in many ways, when a body is not what the API promises.

@@ -30,7 +30,7 @@ WHERE parent_id = ?1 AND (?2 IS NULL OR state = ?2) ORDER BY submitted_at, id LI
 """
 COUNTS = "SELECT state, count(*) FROM task_states WHERE parent_id IS NULL GROUP BY state"
 OVERDUE = """
-SELECT id FROM task_states
+SELECT id FROM task_states INDEXED BY task_states_by_deadline
 WHERE deadline <= ? AND parent_id IS NULL AND state IN ('submitted', 'running') ORDER BY deadline LIMIT ?
 """
 CONVERSATION = f"SELECT {_CONVERSATION} FROM conversation_current_state WHERE id = ?"

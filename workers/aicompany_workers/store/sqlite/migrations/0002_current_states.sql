@@ -25,7 +25,7 @@ CREATE TABLE task_states (
     version INTEGER NOT NULL
 ) WITHOUT ROWID;
 
-CREATE INDEX task_states_by_parent ON task_states (parent_id, id);
+CREATE INDEX task_states_by_parent ON task_states (parent_id, id) WHERE parent_id IS NOT NULL;
 CREATE INDEX task_states_by_state ON task_states (state, submitted_at, id) WHERE parent_id IS NULL;
 CREATE INDEX task_states_by_end ON task_states (ended_at) WHERE parent_id IS NULL;
 CREATE INDEX task_states_by_submission ON task_states (submitted_at, id) WHERE parent_id IS NULL;

@@ -1,0 +1,165 @@
+"""The Messages API as a real server on loopback: answers, errors, headers and streams, scripted by the test.
+
+What it answers follows the API's published shapes (https://platform.claude.com/docs/en/api/messages).
+"""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+ERROR_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    500: "api_error",
+    529: "overloaded_error",
+}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer of the server."""
+
+    status: int = 200
+    text: str = "a fine answer"
+    content: tuple[dict[str, Any], ...] = ()
+    """Blocks, instead of the text."""
+    stop_reason: str = "end_turn"
+    headers: dict[str, str] = field(default_factory=dict)
+    message: str = "as the test wished"
+    """Of an error."""
+    raw: bytes | None = None
+    """Sent as the body, as it is."""
+    fault: str | None = None
+    """`hang`, `reset` or `cut` (a stream that ends in the middle)."""
+    latency_seconds: float | None = None
+
+
+Script = Callable[[dict[str, Any]], Reply]
+
+
+class MessagesApi:
+    """The server. Replies come from `script` when it is set, else from the queue, else all is fine."""
+
+    def __init__(self, *, latency_seconds: float = 0.0) -> None:
+        self.latency_seconds = latency_seconds
+        self.replies: deque[Reply] = deque()
+        self.script: Script | None = None
+        self.requests: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.at_once = 0
+        self.at_once_max = 0
+        self.url = ""
+
+    @asynccontextmanager
+    async def serving(self, port: int = 0) -> AsyncIterator["MessagesApi"]:
+        """Serve on a loopback port while the context is open."""
+        app = web.Application(client_max_size=64 * 2**20)
+        app.router.add_post("/v1/messages", self._handle)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", port, backlog=2048)
+        await site.start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        try:
+            yield self
+        finally:
+            await runner.cleanup()
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.requests.append(body)
+        self.headers.append({name.lower(): value for name, value in request.headers.items()})
+        self.at_once += 1
+        self.at_once_max = max(self.at_once_max, self.at_once)
+        try:
+            reply = self._reply_to(body)
+            latency = self.latency_seconds if reply.latency_seconds is None else reply.latency_seconds
+            if latency:
+                await asyncio.sleep(latency)
+            return await self._send(request, body, reply)
+        finally:
+            self.at_once -= 1
+
+    def _reply_to(self, body: dict[str, Any]) -> Reply:
+        if self.script is not None:
+            return self.script(body)
+        return self.replies.popleft() if self.replies else Reply()
+
+    async def _send(self, request: web.Request, body: dict[str, Any], reply: Reply) -> web.StreamResponse:
+        headers = {"request-id": f"req_{len(self.requests)}", **reply.headers}
+        if reply.fault == "hang":
+            await asyncio.Event().wait()
+        if reply.fault == "reset":
+            assert request.transport is not None
+            request.transport.abort()
+        if reply.raw is not None:
+            headers.setdefault("content-type", "application/json")
+            return web.Response(status=reply.status, body=reply.raw, headers=headers)
+        if reply.status != 200:
+            error = {"type": ERROR_TYPES.get(reply.status, "api_error"), "message": reply.message}
+            shown = {"type": "error", "error": error, "request_id": headers["request-id"]}
+            return web.json_response(shown, status=reply.status, headers=headers)
+        message = message_of(body, reply, len(self.requests))
+        if body.get("stream"):
+            return await _stream(request, message, reply, headers)
+        return web.json_response(message, headers=headers)
+
+
+def message_of(body: dict[str, Any], reply: Reply, number: int) -> dict[str, Any]:
+    """A message as the API answers it."""
+    content = list(reply.content) or [{"type": "text", "text": _text_for(body, reply)}]
+    return {
+        "id": f"msg_{number}",
+        "type": "message",
+        "role": "assistant",
+        "model": body["model"],
+        "content": content,
+        "stop_reason": reply.stop_reason,
+        "stop_sequence": None,
+        "usage": {"input_tokens": 100, "output_tokens": 20, "cache_read_input_tokens": 0},
+    }
+
+
+def _text_for(body: dict[str, Any], reply: Reply) -> str:
+    if "format" in body.get("output_config", {}):
+        step = {"title": "Do it", "instruction": "Do it well", "kind": "writing", "speciality": ""}
+        return json.dumps({"phases": [{"name": "Do", "steps": [step]}]})
+    return reply.text
+
+
+async def _stream(
+    request: web.Request, message: dict[str, Any], reply: Reply, headers: dict[str, str]
+) -> web.StreamResponse:
+    response = web.StreamResponse(headers={**headers, "content-type": "text/event-stream"})
+    await response.prepare(request)
+    start = {**message, "content": [], "stop_reason": None, "usage": {"input_tokens": 100, "output_tokens": 1}}
+    await _event(response, "message_start", message=start)
+    for index, block in enumerate(message["content"]):
+        await _event(response, "content_block_start", index=index, content_block={**block, "text": ""})
+        half = len(block["text"]) // 2
+        for part in (block["text"][:half], block["text"][half:]):
+            await _event(response, "content_block_delta", index=index, delta={"type": "text_delta", "text": part})
+            if reply.fault == "cut":
+                assert request.transport is not None
+                request.transport.abort()
+                return response
+        await _event(response, "content_block_stop", index=index)
+    delta = {"stop_reason": message["stop_reason"], "stop_sequence": None}
+    await _event(response, "message_delta", delta=delta, usage={"output_tokens": 20})
+    await _event(response, "message_stop")
+    return response
+
+
+async def _event(response: web.StreamResponse, kind: str, **fields: Any) -> None:
+    data = json.dumps({"type": kind, **fields})
+    await response.write(f"event: {kind}\ndata: {data}\n\n".encode())
