@@ -103,6 +103,11 @@ class EventStoreContract:
         assert await kept.outbox.pending(10) == []
         assert not await kept.store.is_handled("m0")
 
+    async def test_an_append_without_a_version_goes_wherever_the_aggregate_stands(self, kept: Kept) -> None:
+        await kept.store.commit(change(append("a", 0, submitted(), TaskStarted(worker="w", attempt=1))))
+        (record,) = await kept.store.commit(change(append("a", None, answered())))
+        assert record.version == 3
+
     async def test_a_message_is_handled_once(self, kept: Kept) -> None:
         await kept.store.commit(change(append("a", 0, submitted()), handled_message_id="m"))
         with pytest.raises(AlreadyHandled):

@@ -1,4 +1,4 @@
-"""`python -m tests.messages_api [--port N] [--latency SECONDS]`: the server as a process; prints its address as JSON."""
+"""The server as a process: `python -m tests.messages_api [--port N] [--latency SECONDS]` prints its address as JSON."""
 
 import argparse
 import asyncio

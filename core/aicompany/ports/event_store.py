@@ -58,10 +58,14 @@ class EventRecord:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Events for one aggregate, which must stand at `expected_version` (0: it must not exist)."""
+    """Events for one aggregate, which must stand at `expected_version` (0: it must not exist).
+
+    `None`: wherever it stands. For events that hold whatever else happened meanwhile, such as the answer to a turn
+    while the user already says the next thing; what keeps such an event from being stored twice is the inbox.
+    """
 
     aggregate: AggregateRef
-    expected_version: int
+    expected_version: int | None
     events: tuple[NewEvent, ...]
 
 

@@ -49,6 +49,7 @@ class Postpone:
     """Try again later; it was not tried at all, so it does not count."""
 
     delay_seconds: float
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class GiveUp:
 def decide_retry(error: Exception, *, attempt: int, policy: RetryPolicy, jitter: float) -> Retry | Postpone | GiveUp:
     """What follows from a failed try number `attempt` (from 1). `jitter` is drawn from [0, 1)."""
     if isinstance(error, BreakerOpen):
-        return Postpone(error.retry_after_seconds or policy.delay_after(attempt, jitter))
+        return Postpone(error.retry_after_seconds or policy.delay_after(attempt, jitter), error.message)
     failure = failure_of(error)
     if failure.permanent or attempt >= policy.attempts_max:
         return GiveUp(failure)

@@ -69,6 +69,14 @@ class RetryScheduled(Event):
     delay_seconds: float
 
 
+class TaskPostponed(Event):
+    """It could not even be tried (a breaker is open) and waits without losing a try."""
+
+    event_type: ClassVar[str] = "task_postponed"
+    reason: str
+    delay_seconds: float
+
+
 class TaskCompleted(Event):
     """It is done."""
 
@@ -117,6 +125,7 @@ TaskEvent = (
     | ModelAnswered
     | ToolsUsed
     | RetryScheduled
+    | TaskPostponed
     | TaskCompleted
     | TaskFailed
     | TaskCancelled

@@ -21,6 +21,7 @@ _STATE_OF_EVENT = {
     "task_submitted": "submitted",
     "task_started": "running",
     "retry_scheduled": "submitted",
+    "task_postponed": "submitted",
     "task_completed": "completed",
     "task_failed": "failed",
     "task_cancelled": "cancelled",

@@ -79,7 +79,7 @@ def _gist(event: dict[str, Any]) -> str:
             return f"{data['step'].split('.', 1)[1]} {data['outcome']}"
         case "retry_scheduled" | "task_failed" | "rollback_started":
             return str(data["failure"]["message"])
-        case "task_cancelled" | "task_reopened":
+        case "task_cancelled" | "task_reopened" | "task_postponed":
             return str(data["reason"])
         case "result_delivered":
             return str(data["kept_at"])

@@ -142,7 +142,7 @@ class OrderProtocol(RuleBasedStateMachine):
 
     def _carry_out(self, move: NextMove) -> None:
         if move.undo:
-            dispatched = {s for s in self.order.steps_of(self.order.phase)} - set(
+            dispatched = set(self.order.steps_of(self.order.phase)) - set(
                 self.order.in_status(self.order.phase, StepStatus.PENDING, StepStatus.UNDONE)
             )
             assert set(move.undo) == dispatched

@@ -71,7 +71,7 @@ def test_a_bug_shows_its_class_and_not_its_text():
 
 def test_an_open_breaker_costs_no_try():
     error = BreakerOpen("open", retry_after_seconds=42)
-    assert decide_retry(error, attempt=3, policy=RetryPolicy(), jitter=0) == Postpone(42)
+    assert decide_retry(error, attempt=3, policy=RetryPolicy(), jitter=0) == Postpone(42, "open")
 
 
 def test_the_breakers_table_is_complete():

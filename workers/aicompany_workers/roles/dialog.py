@@ -94,7 +94,8 @@ class DialogRole:
             usage=turn.usage,
             offline=self.model.is_offline,
         )
-        append = append_to(ref.type, ref.id, conversation.version, [answered])
+        # The user may have said more meanwhile; the answer stands all the same, and is not asked for again.
+        append = append_to(ref.type, ref.id, None, [answered])
         log.info("turn.answered", turn=number, tokens_used=turn.usage.tokens, orders=turn.orders)
         return Effects((append, *turn.appends), tuple(turn.outgoing))
 

@@ -28,8 +28,8 @@ NO_EFFECTS = Effects()
 """The message asked for something that is done already or not wanted any more."""
 
 
-def append_to(kind: AggregateType, aggregate_id: str, version: int, events: Iterable[Event]) -> Append:
-    """An append of domain events to an aggregate that stands at `version`."""
+def append_to(kind: AggregateType, aggregate_id: str, version: int | None, events: Iterable[Event]) -> Append:
+    """An append of domain events to an aggregate that stands at `version` (`None`: wherever it stands)."""
     encoded = tuple(NewEvent(event.event_type, event.to_json()) for event in events)
     return Append(AggregateRef(kind, aggregate_id), version, encoded)
 

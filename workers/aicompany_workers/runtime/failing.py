@@ -11,9 +11,10 @@ from aicompany.messaging.envelope import Envelope, Purpose
 from aicompany.messaging.topology import queue_of
 from aicompany.plans.state import fold_order
 from aicompany.ports.event_store import AggregateRef, AggregateType, Append, EventStore
-from aicompany.resilience.retry import Retry
-from aicompany.tasks.events import RetryScheduled, TaskFailed, TaskUndone
+from aicompany.resilience.retry import Postpone, Retry
+from aicompany.tasks.events import RetryScheduled, TaskFailed, TaskPostponed, TaskUndone
 from aicompany.tasks.state import Task, fold_task
+from aicompany.tasks.task import TaskState
 from aicompany_workers.runtime.effects import NO_EFFECTS, Effects, append_to, outgoing_of
 from aicompany_workers.runtime.envelopes import delivery_of, receipt_of
 
@@ -33,6 +34,15 @@ class Failing:
         if task is None or task.state.ended:
             return Effects(outgoing=outgoing)
         event = RetryScheduled(failure=retry.failure, attempt=retry.attempt, delay_seconds=retry.delay_seconds)
+        return Effects((append_to(AggregateType.TASK, task.id, task.version, [event]),), outgoing)
+
+    async def effects_of_postponing(self, envelope: Envelope, postponed: Postpone) -> Effects:
+        """The message goes out again later, as it was; a task that had begun says that it waits."""
+        outgoing = (outgoing_of(envelope.postpone(), delay_seconds=postponed.delay_seconds),)
+        task = await self._task(envelope.task_id) if envelope.purpose is Purpose.RUN_STEP else None
+        if task is None or task.state is not TaskState.RUNNING:
+            return Effects(outgoing=outgoing)
+        event = TaskPostponed(reason=postponed.reason, delay_seconds=postponed.delay_seconds)
         return Effects((append_to(AggregateType.TASK, task.id, task.version, [event]),), outgoing)
 
     async def effects_of_giving_up(self, envelope: Envelope, failure: Failure) -> Effects:
@@ -89,4 +99,4 @@ class Failing:
         if conversation is None or turn not in conversation.open_turns:
             return NO_EFFECTS
         failed = TurnFailed(turn=turn, failure=failure)
-        return Effects((append_to(ref.type, ref.id, conversation.version, [failed]),))
+        return Effects((append_to(ref.type, ref.id, None, [failed]),))

@@ -7,7 +7,7 @@ commit, so a message is delivered again when anything fails before, and the inbo
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import structlog
@@ -17,7 +17,7 @@ from aicompany.messaging.envelope import Envelope
 from aicompany.ports.broker import Broker, Delivery
 from aicompany.ports.event_store import Change, EventStore
 from aicompany.resilience.retry import GiveUp, Postpone, Retry, RetryPolicy, decide_retry
-from aicompany_workers.runtime.effects import Effects, outgoing_of
+from aicompany_workers.runtime.effects import Effects
 from aicompany_workers.runtime.failing import Failing
 from aicompany_workers.runtime.role import Message, Role
 from aicompany_workers.telemetry.facts import HandlingObserver, MessageHandled
@@ -85,10 +85,12 @@ class Handling:
                 outcome, effects = await self._process(message)
                 await self._commit(envelope, effects)
             except VersionConflict:
-                continue
+                # From here on the message may find traces of its own first try.
+                message = replace(message, redelivered=True)
             except AlreadyHandled:
                 return "already_handled"
-            return outcome
+            else:
+                return outcome
         raise PassingError(f"message {envelope.id} met {_CONFLICTS_MAX} version conflicts in a row")
 
     async def _process(self, message: Message) -> tuple[str, Effects]:
@@ -106,8 +108,8 @@ class Handling:
         match decide_retry(error, attempt=envelope.attempt, policy=self.retry_policy, jitter=self.draw()):
             case Retry() as retry:
                 return "retried", await self.failing.effects_of_retry(envelope, retry)
-            case Postpone(delay_seconds=delay_seconds):
-                return "postponed", Effects(outgoing=(outgoing_of(envelope.postpone(), delay_seconds=delay_seconds),))
+            case Postpone() as postponed:
+                return "postponed", await self.failing.effects_of_postponing(envelope, postponed)
             case GiveUp(failure=failure):
                 log.error("message.given_up", code=failure.code, reason=failure.message)
                 return "given_up", await self.failing.effects_of_giving_up(envelope, failure)

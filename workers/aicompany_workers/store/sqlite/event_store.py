@@ -184,7 +184,7 @@ def _append(
     aggregate = append.aggregate
     (found,) = connection.execute(_VERSION, (aggregate.type.value, aggregate.id)).fetchone()
     version = found or 0
-    if version != append.expected_version:
+    if append.expected_version is not None and version != append.expected_version:
         raise VersionConflict(
             f"{aggregate.type.value} {aggregate.id} stands at version {version}, not {append.expected_version}"
         )

@@ -56,7 +56,7 @@ END;
 
 CREATE TRIGGER task_moved AFTER INSERT ON events
 WHEN NEW.aggregate_type = 'task' AND NEW.event_type IN (
-    'task_started', 'retry_scheduled', 'task_completed', 'task_failed', 'task_cancelled', 'task_undone',
+    'task_started', 'retry_scheduled', 'task_postponed', 'task_completed', 'task_failed', 'task_cancelled', 'task_undone',
     'task_reopened', 'result_delivered'
 )
 BEGIN
@@ -64,6 +64,7 @@ BEGIN
         state = CASE NEW.event_type
             WHEN 'task_started' THEN 'running'
             WHEN 'retry_scheduled' THEN 'submitted'
+            WHEN 'task_postponed' THEN 'submitted'
             WHEN 'task_completed' THEN 'completed'
             WHEN 'task_failed' THEN 'failed'
             WHEN 'task_cancelled' THEN 'cancelled'
