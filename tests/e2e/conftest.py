@@ -39,12 +39,9 @@ class Client:
         return await eventually(probe, within_seconds=within_seconds)
 
     async def events(self, path: str, **headers: str) -> list[dict[str, Any]]:
-        found = []
         async with self.http.stream("GET", path, headers=headers) as response:
-            async for line in response.aiter_lines():
-                if line.startswith("data: "):
-                    found.append(json.loads(line.removeprefix("data: ")))
-        return found
+            lines = [line async for line in response.aiter_lines()]
+        return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
 
     def notices(self) -> list[dict[str, Any]]:
         path = self.local.state.path / "notices.jsonl"
@@ -77,8 +74,10 @@ def start(tmp_path: Path) -> Start:
         environment = {"ANTHROPIC_API_KEY": "sk-test", "ANTHROPIC_BASE_URL": api.url} if api else {}
         if token:
             environment["AICOMPANY_TOKEN"] = token
-        async with run_company(company, state or tmp_path / "state", environment=environment) as local:
-            async with httpx2.AsyncClient(base_url=local.url, timeout=30) as http:
-                yield Client(http, local)
+        async with (
+            run_company(company, state or tmp_path / "state", environment=environment) as local,
+            httpx2.AsyncClient(base_url=local.url, timeout=30) as http,
+        ):
+            yield Client(http, local)
 
     return started

@@ -218,7 +218,9 @@ async def test_one_trace_goes_through_the_whole_order(start):
     assert {event["metadata"]["trace_id"] for event in task["history"]} == {task["trace_id"]}
     lines = [json.loads(line) for line in log.splitlines()]
     ours = [line for line in lines if line.get("trace_id") == task["trace_id"]]
-    assert {"order.planned", "step.completed", "order.completed", "order.delivered"} <= {l["message"] for l in ours}
+    assert {"order.planned", "step.completed", "order.completed", "order.delivered"} <= {
+        line["message"] for line in ours
+    }
     step = next(line for line in ours if line["message"] == "step.completed")
     assert {"timestamp", "level", "worker", "task_id", "message", "duration", "metadata", "trace_id"} == step.keys()
     assert step["metadata"]["tokens_used"] > 0
