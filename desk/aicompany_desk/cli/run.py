@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from aicompany.tasks.intake import OrderRequest
+from aicompany.tasks.intake import OrderRequest, check_order, title_of
 from aicompany_desk.cli.client import GatewayClient, client_at
 from aicompany_desk.cli.exit_codes import ORDER_FAILED
 from aicompany_desk.cli.options import output_option, state_option
@@ -35,11 +35,12 @@ def command(company_file: Path, order_file: Path, state: Path | None, output: st
 async def _run(company_file: Path, order_file: Path, state: Path | None, output: str) -> int:
     company = load_company(company_file, os.environ)
     order = load_order(order_file)
+    check_order(order, company.spec.orders)
     # This company is here for one order, so it needs no known port.
     gateway = company.spec.gateway.model_copy(update={"port": 0})
     company = company.model_copy(update={"spec": company.spec.model_copy(update={"gateway": gateway})})
     async with run_company(company, state_place_of(company, state)) as local:
-        click.echo(f"company {company.metadata.name}: {order.title or order.prompt.strip().splitlines()[0]}", err=True)
+        click.echo(f"company {company.metadata.name}: {order.title or title_of(order.prompt)}", err=True)
         if local.is_offline:
             click.echo(OFFLINE_LINE, err=True)
         async with client_at(local.url) as client:

@@ -1,0 +1,1 @@
+"""Measurements: each prints its figure beside its goal and judges nothing."""
