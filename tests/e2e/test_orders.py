@@ -28,12 +28,11 @@ async def test_an_order_with_a_file_is_planned_and_its_result_is_kept_with_the_f
         task_id = await client.order("Write release notes and save them as NOTES.md", attachments=attachments)
         task = await client.delivered(task_id)
         notices = client.notices()
-    kept = tmp_path / "state" / "results" / task_id
-    assert task["kept_at"] == str(kept)
-    assert "Wings" in (kept / "result.md").read_text()
-    assert "Wheels" not in (kept / "result.md").read_text()
-    assert "Wings" in (kept / "files" / "NOTES.md").read_text()
-    assert json.loads((kept / "summary.json").read_text())["offline"] is True
+    results = tmp_path / "state" / "results"
+    assert task["kept_at"] == str(results / f"{task_id}.md")
+    assert "Wings" in (results / f"{task_id}.md").read_text()
+    assert "Wheels" not in (results / f"{task_id}.md").read_text()
+    assert "Wings" in (results / f"{task_id}.files" / "NOTES.md").read_text()
     assert types(task).count("phase_completed") == 3
     assert [notice["task_id"] for notice in notices] == [task_id]
 

@@ -64,7 +64,7 @@ class ResultDelivered(Event):
     event_type: ClassVar[str] = "result_delivered"
     notifier: str
     reference: str
-    kept_at: str = Field(description="Directory the result is kept in.")
+    kept_at: str = Field(description="File the result is kept in; files that were made lie beside it.")
     run: int = 1
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from aicompany.errors import DefectError
 from aicompany.events import Event
@@ -87,29 +88,29 @@ class Task:
         state = TRANSITIONS.get((self.state, type(event)))
         if state is None:
             raise DefectError(f"task {self.id} is {self.state.value}: {event.event_type} cannot happen to it")
-        task = replace(self, state=state, version=version)
+        return replace(self, state=state, version=version, **self._changes_of(event, at))
+
+    def _changes_of(self, event: Event, at: datetime) -> dict[str, Any]:
+        """The fields, besides state and version, that the event changes."""
         match event:
             case TaskStarted(attempt=attempt, run=run):
-                return replace(task, run=run, attempt=attempt, started_at=self.started_at or at)
+                return {"run": run, "attempt": attempt, "started_at": self.started_at or at}
             case ModelAnswered():
-                return replace(task, answers=(*self.answers, event), usage=self.usage + event.answer.usage)
+                return {"answers": (*self.answers, event), "usage": self.usage + event.answer.usage}
             case ToolsUsed():
-                new = [name for name in (*event.files_created, *event.files_changed) if name not in self.files]
-                return replace(task, tools_used=(*self.tools_used, event), files=(*self.files, *new))
+                files = dict.fromkeys((*self.files, *event.files_created, *event.files_changed))
+                return {"tools_used": (*self.tools_used, event), "files": tuple(files)}
             case TaskCompleted(result=result, offline=offline):
-                return replace(task, result=result, offline=offline, ended_at=at)
+                return {"result": result, "offline": offline, "ended_at": at}
             case TaskFailed(failure=failure):
-                return replace(task, failure=failure, ended_at=at)
+                return {"failure": failure, "ended_at": at}
             case TaskCancelled():
-                return replace(task, ended_at=at)
+                return {"ended_at": at}
             case TaskReopened(run=run):
-                return replace(
-                    task,
-                    run=run, attempt=0, answers=(), tools_used=(), files=(), result=None, failure=None,
-                    started_at=None, ended_at=None,
-                )  # fmt: skip
+                of_a_run = {"answers": (), "tools_used": (), "files": (), "result": None, "failure": None}
+                return {"run": run, "attempt": 0, "started_at": None, "ended_at": None, **of_a_run}
             case _:
-                return task
+                return {}
 
 
 def fold_task(task_id: TaskId, records: Iterable[EventRecord]) -> Task | None:

@@ -44,6 +44,8 @@ from aicompany_workers.runtime.role import Message
 _PROPOSALS_MAX = 2
 """A proposal that cannot be used is sent back once with what is wrong."""
 
+_PLAN_SCHEMA = PlanProposal.model_json_schema()
+
 _OUTCOME_OF_STATE = {
     TaskState.COMPLETED: StepOutcome.COMPLETED,
     TaskState.FAILED: StepOutcome.FAILED,
@@ -125,7 +127,7 @@ class PMRole:
             system=planning_system(self.spec.agents, self.spec.planning),
             messages=planning_messages(task.submitted, rejected),
             max_tokens=self.spec.model.max_tokens,
-            output_schema=PlanProposal.model_json_schema(),
+            output_schema=_PLAN_SCHEMA,
             timeout_seconds=self.spec.model.timeout_seconds,
         )
         began = perf_counter()

@@ -1,7 +1,6 @@
 """The result worker: keeps what an order brought and tells its requester."""
 
 import asyncio
-import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -51,19 +50,21 @@ class ResultRole:
         )
 
     def _keep(self, picture: OrderPicture) -> Path:
-        """Write the result, its files and a summary below the results directory; replaces what a try before left."""
+        """Write the result, and beside it the files that were made; replaces what an earlier try left.
+
+        One file for most orders: making files is the dearest thing that is done for an order.
+        """
         task = picture.order.task
-        final = self.results / task.id
-        part = self.results / f".{task.id}.part"
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        (part / "result.md").write_text(_text_of(task), encoding="utf-8")
-        summary = json.dumps(_summary_of(picture), indent=2, ensure_ascii=False)
-        (part / "summary.json").write_text(summary + "\n", encoding="utf-8")
         made = self.workspaces.of(TaskId(task.id)).files_directory
         if task.state is TaskState.COMPLETED and made.is_dir():
-            shutil.copytree(made, part / "files")
-        shutil.rmtree(final, ignore_errors=True)
+            shutil.copytree(made, self.results / f"{task.id}.files", dirs_exist_ok=True)
+        final = self.results / f"{task.id}.md"
+        part = self.results / f".{task.id}.part"
+        try:
+            part.write_text(_text_of(task), encoding="utf-8")
+        except FileNotFoundError:
+            self.results.mkdir(parents=True, exist_ok=True)
+            part.write_text(_text_of(task), encoding="utf-8")
         os.replace(part, final)  # noqa: PTH105 - the documented atomic rename
         return final
 
@@ -75,24 +76,6 @@ def _text_of(task: Task) -> str:
     return f"This order was not carried out: {why}\n"
 
 
-def _summary_of(picture: OrderPicture) -> dict[str, object]:
-    task = picture.order.task
-    usage = picture.order.usage
-    return {
-        "id": task.id,
-        "title": task.submitted.title,
-        "state": task.state.value,
-        "submitted_at": task.submitted_at.isoformat(),
-        "ended_at": task.ended_at.isoformat() if task.ended_at else None,
-        "offline": task.offline,
-        "model_calls": usage.calls,
-        "tokens": usage.tokens,
-        "cost_usd": str(usage.cost_usd),
-        "unpriced_calls": usage.unpriced_calls,
-        "steps": {step.id: step.submitted.title for _, step in sorted(picture.steps.items())},
-    }
-
-
 def _notice_of(task: Task, run: int, kept_at: Path) -> Notice:
     completed = task.state is TaskState.COMPLETED
     return Notice(
@@ -101,7 +84,7 @@ def _notice_of(task: Task, run: int, kept_at: Path) -> Notice:
         task_id=task.id,
         title=task.submitted.title,
         text="completed" if completed else _text_of(task).strip(),
-        reference=str(kept_at / "result.md"),
+        reference=str(kept_at),
     )
 
 

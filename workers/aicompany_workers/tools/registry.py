@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -61,11 +62,13 @@ TOOLS: Mapping[str, Tool] = {"write_file": WriteFile, "read_file": ReadFile, "li
 """A new tool is a class like these and a line here."""
 
 
+@cache
 def tool_specs() -> tuple[ToolSpec, ...]:
     """The tools as the model is told of them."""
     return tuple(tool_spec_of(name, tool) for name, tool in TOOLS.items())
 
 
+@cache
 def tool_spec_of(name: str, arguments: type[BaseModel]) -> ToolSpec:
     """A tool's spec from the model of its arguments, whose docstring describes the tool."""
     schema = arguments.model_json_schema()

@@ -28,10 +28,14 @@ _COLUMNS = "id, aggregate_type, aggregate_id, version, event_type, event_data, m
 READ_AGGREGATE = f"""
 SELECT {_COLUMNS} FROM events WHERE aggregate_type = ? AND aggregate_id = ? AND version > ? ORDER BY version
 """
+# Two searches of the index: with OR, SQLite would go through the events of all tasks.
 READ_ORDER = f"""
-SELECT {_COLUMNS} FROM events
-WHERE aggregate_type = 'task' AND (aggregate_id = ?1 OR (aggregate_id >= ?1 || '.' AND aggregate_id < ?1 || '/'))
-    AND id > ?2
+SELECT * FROM (
+    SELECT {_COLUMNS} FROM events WHERE aggregate_type = 'task' AND aggregate_id = ?1 AND id > ?2
+    UNION ALL
+    SELECT {_COLUMNS} FROM events
+    WHERE aggregate_type = 'task' AND aggregate_id >= ?1 || '.' AND aggregate_id < ?1 || '/' AND id > ?2
+)
 ORDER BY id
 """
 READ_ALL = f"SELECT {_COLUMNS} FROM events WHERE id > ? ORDER BY id LIMIT ?"
