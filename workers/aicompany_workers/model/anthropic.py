@@ -4,12 +4,13 @@ The SDK's aiohttp transport is used because it costs half the CPU of the default
 retrying is decided by core, once, for everything.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, cast
 
 import anthropic
 import httpx2
-from anthropic import AsyncAnthropic, DefaultAioHttpClient
+from anthropic import AsyncAnthropic, DefaultAioHttpClient, transform_schema
 from anthropic.types import Message
 
 from aicompany.errors import (
@@ -39,11 +40,35 @@ from aicompany_workers.model.retry_after import retry_after_seconds
 
 _STREAM_ABOVE_TOKENS = 16_000
 """Longer answers are streamed: the SDK refuses to wait for what may take longer than ten minutes in silence."""
+_LIMITS = httpx2.Limits(max_connections=5000, max_keepalive_connections=5000)
+"""How many calls there are at once is decided before, by `spec.model.concurrency`; each may keep its connection."""
+_CONNECT_SECONDS = 30.0
+"""Longest wait for a connection; an answer may take much longer, an address that swallows packets may not."""
+_CONNECTIONS = httpx2.Limits(max_connections=5000, max_keepalive_connections=500)
+"""As many as `spec.model.concurrency` may be: the caller decides how many calls are in flight, not the transport.
+No limit at all cannot be said: the aiohttp transport takes it for its own default of 100."""
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, AssertionError)
+"""What the SDK and pydantic raise, in many ways, when a body is not what the API promises."""
+_SUCCESS = 200
 _OVERLOADED = 529
 _RATE_LIMITED = 429
 _CREDENTIALS = frozenset({401, 403})
 _CALLERS_FAULT = frozenset({400, 402, 404, 413, 422})
 _TOO_LONG = ("prompt is too long", "context window", "exceed context limit")
+"""The service has no code of its own for this, only its words."""
+_STATUS_OF = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+"""The status that stands for an error which came in the middle of a stream, after the status had been sent as 200.
+Source: https://platform.claude.com/docs/en/api/errors"""
 
 
 class AnthropicModel:
@@ -53,56 +78,58 @@ class AnthropicModel:
 
     def __init__(self, credentials: Credentials, prices: PriceTable) -> None:
         self._prices = prices
+        # The SDK takes one credential and goes by the key, too, when its environment has both.
+        self._secret = credentials.api_key or credentials.auth_token or ""
         self._client = AsyncAnthropic(
             api_key=credentials.api_key,
-            auth_token=credentials.auth_token,
+            auth_token=None if credentials.api_key else credentials.auth_token,
             base_url=credentials.base_url,
             max_retries=0,
-            http_client=DefaultAioHttpClient(),
+            http_client=DefaultAioHttpClient(limits=_CONNECTIONS),
         )
 
     async def answer(self, request: ModelRequest) -> ModelAnswer:
         """Ask once. Raises as the port says."""
+        arguments = _arguments_of(request)
         try:
-            message = await self._ask(request)
+            # The SDK's time-out is for each read; this one is for the whole, so that a trickle ends as well.
+            async with asyncio.timeout(request.timeout_seconds):
+                message, request_id = await self._ask(arguments, streamed=request.max_tokens > _STREAM_ABOVE_TOKENS)
+            return self._answer_of(message, request_id)
         except anthropic.APIStatusError as error:
-            raise _explained(error) from error
-        except anthropic.APITimeoutError as error:
+            raise _explained(error, self._secret) from error
+        except (TimeoutError, anthropic.APITimeoutError) as error:
             raise ModelUnavailable(f"the model did not answer within {request.timeout_seconds:g} s") from error
         except (anthropic.APIConnectionError, httpx2.TransportError) as error:
             raise ModelUnavailable("the model's service cannot be reached, or hung up") from error
-        except (anthropic.AnthropicError, ValueError, TypeError, KeyError, AttributeError) as error:
-            # What the SDK raises, in many ways, when a body is not what the API promises.
+        except (anthropic.AnthropicError, *_UNREADABLE) as error:
             raise ModelUnavailable(f"the model's answer cannot be read ({type(error).__name__})") from error
-        return self._answer_of(message)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
 
-    async def _ask(self, request: ModelRequest) -> Message:
-        arguments = _arguments_of(request)
-        if request.max_tokens <= _STREAM_ABOVE_TOKENS:
-            return cast("Message", await self._client.messages.create(**arguments))
+    async def _ask(self, arguments: dict[str, Any], *, streamed: bool) -> tuple[Message, str | None]:
+        """The message and the request's id."""
+        if not streamed:
+            message = cast("Message", await self._client.messages.create(**arguments))
+            return message, getattr(message, "_request_id", None)
         async with self._client.messages.stream(**arguments) as stream:
-            return await stream.get_final_message()
+            return await stream.get_final_message(), stream.request_id
 
-    def _answer_of(self, message: object) -> ModelAnswer:
+    def _answer_of(self, message: object, request_id: str | None) -> ModelAnswer:
         if not isinstance(message, Message) or not isinstance(message.content, list):
             raise ModelUnavailable("the model's answer cannot be read: it is no message")
-        try:
-            stop_reason = StopReason(message.stop_reason or "")
-        except ValueError as error:
-            raise ModelUnavailable(
-                f"the model's answer has no known end ({message.stop_reason or 'it was cut off'})"
-            ) from error
+        if message.stop_reason not in set(StopReason):
+            end = message.stop_reason or "it was cut off"
+            raise ModelUnavailable(f"the model's answer has no known end ({end})")
         model = message.model or "unknown"
         return ModelAnswer(
-            content=tuple(_block_of(block.to_dict()) for block in message.content),
-            stop_reason=stop_reason,
+            content=tuple(_block_of(block.to_dict(warnings=False)) for block in message.content),
+            stop_reason=StopReason(message.stop_reason),
             usage=self._prices.priced(model, _usage_of(message)),
             model=model,
-            request_id=getattr(message, "_request_id", None),
+            request_id=request_id,
         )
 
 
@@ -111,15 +138,23 @@ def _arguments_of(request: ModelRequest) -> dict[str, Any]:
         "model": request.model,
         "max_tokens": request.max_tokens,
         "messages": [_message_param(message) for message in request.messages],
-        "timeout": request.timeout_seconds,
+        "timeout": httpx2.Timeout(request.timeout_seconds, connect=min(_CONNECT_SECONDS, request.timeout_seconds)),
     }
     if request.system:
         arguments["system"] = request.system
     if request.tools:
         arguments["tools"] = [tool.model_dump() for tool in request.tools]
     if request.output_schema is not None:
-        arguments["output_config"] = {"format": {"type": "json_schema", "schema": request.output_schema}}
+        arguments["output_config"] = {"format": {"type": "json_schema", "schema": _schema_of(request.output_schema)}}
     return arguments
+
+
+def _schema_of(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema within what structured output takes: the SDK moves every other wish into the descriptions."""
+    try:
+        return transform_schema(schema)
+    except _UNREADABLE as error:
+        raise ModelRequestInvalid(f"the answer's schema cannot be asked for: {error}") from error
 
 
 def _message_param(message: ModelMessage) -> dict[str, Any]:
@@ -157,10 +192,10 @@ def _usage_of(message: Message) -> Usage:
     )
 
 
-def _explained(error: anthropic.APIStatusError) -> AICompanyError:
+def _explained(error: anthropic.APIStatusError, secret: str) -> AICompanyError:
     """The API's error as one of ours: status, the service's own sentence and the request's id."""
-    status = error.status_code
-    said = _sentence_of(error)
+    status = error.status_code if error.status_code != _SUCCESS else _STATUS_OF.get(str(error.type), 500)
+    said = _sentence_of(error, secret)
     where = f"{status}{f', request {error.request_id}' if error.request_id else ''}"
     wait_seconds = retry_after_seconds(error.response.headers)
     if status in _CREDENTIALS:
@@ -178,8 +213,7 @@ def _explained(error: anthropic.APIStatusError) -> AICompanyError:
     return ModelUnavailable(f"the model's service failed ({where})", retry_after_seconds=wait_seconds)
 
 
-def _sentence_of(error: anthropic.APIStatusError) -> str:
-    body = error.body
-    if isinstance(body, dict) and isinstance(body.get("error"), dict):
-        return str(body["error"].get("message", ""))[:300]
-    return "no explanation"
+def _sentence_of(error: anthropic.APIStatusError, secret: str) -> str:
+    """What the service said, on one line, without the secret that a proxy may have put into it."""
+    said = " ".join(str(error.api_message or "no explanation").split())
+    return (said.replace(secret, "…") if secret else said)[:300]

@@ -9,14 +9,20 @@ from aicompany.spec.model import ModelSpec
 
 
 class KeyUnusable(UserError):
-    """The file that should hold the key cannot be used."""
+    """The key, or the file that should hold it, cannot be used."""
 
     code = "key_unusable"
 
 
+class AddressUnusable(UserError):
+    """The address of the model's service is none."""
+
+    code = "address_unusable"
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the model's service is called with. Neither secret shows in its repr."""
+    """What the model's service is called with: a key or a token. Neither shows in its repr."""
 
     api_key: str | None = field(repr=False)
     auth_token: str | None = field(repr=False)
@@ -24,15 +30,27 @@ class Credentials:
 
 
 def credentials_of(spec: ModelSpec, environment: Mapping[str, str]) -> Credentials | None:
-    """The credentials, `None` when there are none. Raises `KeyUnusable` for a named file without a key in it."""
-    base_url = spec.base_url or environment.get("ANTHROPIC_BASE_URL") or None
+    """The credentials, `None` when there are none.
+
+    The key's file goes before the environment and the key before the token. Raises `KeyUnusable` for a named file
+    without a key in it and for a key that no request can carry, `AddressUnusable` for an address that is none.
+    """
+    base_url = spec.base_url or _address(environment)
     if spec.api_key_file is not None:
-        return Credentials(_read_key(Path(spec.api_key_file)), None, base_url)
-    api_key = environment.get("ANTHROPIC_API_KEY", "").strip() or None
-    auth_token = environment.get("ANTHROPIC_AUTH_TOKEN", "").strip() or None
-    if api_key is None and auth_token is None:
-        return None
-    return Credentials(api_key, auth_token, base_url)
+        path = Path(spec.api_key_file).expanduser()
+        return Credentials(_sound(_read_key(path), f"spec.model.apiKeyFile: {path}"), None, base_url)
+    for name, is_key in (("ANTHROPIC_API_KEY", True), ("ANTHROPIC_AUTH_TOKEN", False)):
+        if secret := environment.get(name, "").strip():
+            secret = _sound(secret, name)
+            return Credentials(secret if is_key else None, None if is_key else secret, base_url)
+    return None
+
+
+def _address(environment: Mapping[str, str]) -> str | None:
+    address = environment.get("ANTHROPIC_BASE_URL", "").strip()
+    if address and not address.startswith(("http://", "https://")):
+        raise AddressUnusable("ANTHROPIC_BASE_URL is no address; begin it with https:// (or http://), or unset it")
+    return address or None
 
 
 def _read_key(path: Path) -> str:
@@ -45,3 +63,10 @@ def _read_key(path: Path) -> str:
     if not key:
         raise KeyUnusable(f"spec.model.apiKeyFile: {path} is empty; put the key in it")
     return key
+
+
+def _sound(secret: str, place: str) -> str:
+    """The secret itself. A header takes no line breaks and no other letters, and no key has them."""
+    if not secret.isascii() or not secret.isprintable() or " " in secret:
+        raise KeyUnusable(f"{place} holds more than a key (spaces, line breaks or foreign letters); leave only the key")
+    return secret
