@@ -33,8 +33,8 @@ class Desk:
 
     def run(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self.command(*words), input=stdin, capture_output=True, text=True, timeout=60, check=False, env=self.environment,
-            cwd=self.home,
+            self.command(*words), input=stdin, capture_output=True, text=True, timeout=60, check=False,
+            env=self.environment, cwd=self.home,
         )  # fmt: skip
 
     async def up(self) -> subprocess.Popen[str]:

@@ -13,7 +13,7 @@ async def main() -> None:
     parser.add_argument("--latency", type=float, default=0.0)
     arguments = parser.parse_args()
     async with MessagesApi(latency_seconds=arguments.latency).serving(arguments.port) as api:
-        print(json.dumps({"url": api.url}), flush=True)
+        print(json.dumps({"url": api.url, "port": int(api.url.rpartition(":")[2])}), flush=True)
         await asyncio.Event().wait()
 
 

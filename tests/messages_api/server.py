@@ -16,11 +16,14 @@ from aiohttp import web
 ERROR_TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
+    402: "billing_error",
     403: "permission_error",
     404: "not_found_error",
+    409: "conflict_error",
     413: "request_too_large",
     429: "rate_limit_error",
     500: "api_error",
+    504: "timeout_error",
     529: "overloaded_error",
 }
 
@@ -40,7 +43,9 @@ class Reply:
     raw: bytes | None = None
     """Sent as the body, as it is."""
     fault: str | None = None
-    """`hang`, `reset` or `cut` (a stream that ends in the middle)."""
+    """`hang`, `reset`, `trickle` (a space now and then, never the answer), or of a stream that has begun: `cut`
+    (the connection breaks), `end` (it stops without a last word), `fail` (it says `error_type` in the middle)."""
+    error_type: str = "overloaded_error"
     latency_seconds: float | None = None
 
 
@@ -102,6 +107,8 @@ class MessagesApi:
         if reply.fault == "reset":
             assert request.transport is not None
             request.transport.abort()
+        if reply.fault == "trickle":
+            return await _trickle(request, headers)
         if reply.raw is not None:
             headers.setdefault("content-type", "application/json")
             return web.Response(status=reply.status, body=reply.raw, headers=headers)
@@ -145,19 +152,57 @@ async def _stream(
     start = {**message, "content": [], "stop_reason": None, "usage": {"input_tokens": 100, "output_tokens": 1}}
     await _event(response, "message_start", message=start)
     for index, block in enumerate(message["content"]):
-        await _event(response, "content_block_start", index=index, content_block={**block, "text": ""})
-        half = len(block["text"]) // 2
-        for part in (block["text"][:half], block["text"][half:]):
-            await _event(response, "content_block_delta", index=index, delta={"type": "text_delta", "text": part})
-            if reply.fault == "cut":
-                assert request.transport is not None
-                request.transport.abort()
-                return response
+        empty, deltas = _in_parts(block)
+        await _event(response, "content_block_start", index=index, content_block=empty)
+        for delta in deltas:
+            await _event(response, "content_block_delta", index=index, delta=delta)
+            if reply.fault in {"cut", "end", "fail"}:
+                return await _broken_off(request, response, reply)
         await _event(response, "content_block_stop", index=index)
     delta = {"stop_reason": message["stop_reason"], "stop_sequence": None}
     await _event(response, "message_delta", delta=delta, usage={"output_tokens": 20})
     await _event(response, "message_stop")
     return response
+
+
+def _in_parts(block: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A block as a stream brings it: how it starts, and what is added to it."""
+    match block["type"]:
+        case "text":
+            return {**block, "text": ""}, [{"type": "text_delta", "text": part} for part in _halves(block["text"])]
+        case "tool_use":
+            parts = _halves(json.dumps(block["input"]))
+            return {**block, "input": {}}, [{"type": "input_json_delta", "partial_json": part} for part in parts]
+        case "thinking":
+            deltas = [
+                {"type": "thinking_delta", "thinking": block["thinking"]},
+                {"type": "signature_delta", "signature": block["signature"]},
+            ]
+            return {**block, "thinking": "", "signature": ""}, deltas
+        case _:
+            return block, []
+
+
+def _halves(text: str) -> tuple[str, str]:
+    half = len(text) // 2
+    return text[:half], text[half:]
+
+
+async def _broken_off(request: web.Request, response: web.StreamResponse, reply: Reply) -> web.StreamResponse:
+    if reply.fault == "fail":
+        await _event(response, "error", error={"type": reply.error_type, "message": reply.message})
+    if reply.fault == "cut":
+        assert request.transport is not None
+        request.transport.abort()
+    return response
+
+
+async def _trickle(request: web.Request, headers: dict[str, str]) -> web.StreamResponse:
+    response = web.StreamResponse(headers={**headers, "content-type": "application/json"})
+    await response.prepare(request)
+    while True:
+        await response.write(b" ")
+        await asyncio.sleep(0.05)
 
 
 async def _event(response: web.StreamResponse, kind: str, **fields: Any) -> None:
