@@ -102,7 +102,7 @@ class AnthropicModel:
             raise ModelUnavailable(f"the model did not answer within {request.timeout_seconds:g} s") from error
         except (anthropic.APIConnectionError, httpx2.TransportError) as error:
             raise ModelUnavailable("the model's service cannot be reached, or hung up") from error
-        except (anthropic.AnthropicError, *_UNREADABLE) as error:
+        except (anthropic.AnthropicError, httpx2.HTTPError, *_UNREADABLE) as error:
             raise ModelUnavailable(f"the model's answer cannot be read ({type(error).__name__})") from error
 
     async def close(self) -> None:
