@@ -101,7 +101,8 @@ class AnthropicModel:
         except (TimeoutError, anthropic.APITimeoutError) as error:
             raise ModelUnavailable(f"the model did not answer within {request.timeout_seconds:g} s") from error
         except (anthropic.APIConnectionError, httpx2.TransportError) as error:
-            raise ModelUnavailable("the model's service cannot be reached, or hung up") from error
+            host = self._client.base_url.host
+            raise ModelUnavailable(f"the model's service at {host} cannot be reached, or hung up") from error
         except (anthropic.AnthropicError, httpx2.HTTPError, *_UNREADABLE) as error:
             raise ModelUnavailable(f"the model's answer cannot be read ({type(error).__name__})") from error
 
