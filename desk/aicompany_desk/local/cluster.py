@@ -3,11 +3,13 @@
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
 import structlog
+from starlette.applications import Starlette
 
+from aicompany.errors import AddressInUse
 from aicompany.ports.cluster import WorkerGroup, WorkerStatus
 from aicompany.spec.edges import HealthSpec
 from aicompany_workers.http_server import serve
@@ -105,7 +107,12 @@ class LocalCluster:
         self._places[group].append(place)
         self._metrics.watch_in_flight(group.role, group.agent, lambda: self._in_flight(group))
         place.life = asyncio.create_task(self._live(place), name=f"worker-{place.name}")
-        place.life.add_done_callback(lambda _: self._places[group].remove(place))
+        place.life.add_done_callback(lambda life: self._gone(place, life))
+
+    def _gone(self, place: _Place, life: asyncio.Task[None]) -> None:
+        self._places[place.group].remove(place)
+        if not life.cancelled() and (error := life.exception()) is not None:
+            log.error("worker.place_lost", worker=place.name, exc_info=error)
 
     def _in_flight(self, group: WorkerGroup) -> int:
         return sum(place.worker.in_flight for place in self._places[group] if place.worker)
@@ -120,10 +127,23 @@ class LocalCluster:
 
     async def _live(self, place: _Place) -> None:
         app = health_app(lambda: _description(place), lambda: _is_ready(place), self._metrics.registry)
-        async with serve(app, host=self._health.host, port=self._health.port, what=f"health of {place.name}") as url:
-            place.health_url = url
+        async with AsyncExitStack() as stack:
+            place.health_url = await self._serve_health(app, place, stack)
             while not place.leaving:
                 await self._live_once(place)
+
+    async def _serve_health(self, app: Starlette, place: _Place, stack: AsyncExitStack) -> str:
+        """On the configured port, or on a free one when a neighbour has it already."""
+        what = f"health of {place.name}"
+        try:
+            return await stack.enter_async_context(
+                serve(app, host=self._health.host, port=self._health.port, what=what)
+            )
+        except AddressInUse as error:
+            if self._health.port == 0:
+                raise
+            log.warning("worker.health_elsewhere", worker=place.name, reason=error.message)
+            return await stack.enter_async_context(serve(app, host=self._health.host, port=0, what=what))
 
     async def _live_once(self, place: _Place) -> None:
         place.worker = self._build(place.group, place.name)

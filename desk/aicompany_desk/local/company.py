@@ -20,6 +20,7 @@ from aicompany_desk.gateway.app import build_app
 from aicompany_desk.gateway.ports import GatewayPorts
 from aicompany_desk.gateway.token import token_of
 from aicompany_desk.local.cluster import LocalCluster
+from aicompany_desk.local.housekeeping import Housekeeping
 from aicompany_desk.local.names import GATEWAY_FILE, NOTICES_FILE
 from aicompany_desk.local.scaling import ScalingLoop
 from aicompany_workers.broker.embedded import EmbeddedBroker
@@ -161,6 +162,7 @@ async def _background(
         "dead-letters": DeadLetterKeeper(parts.store, parts.broker, Failing(parts.store)).run(),
         "deadlines": DeadlineWatch(parts.store, parts.queries, parts.clock, parts.ids).run(),
         "scaling": scaling.run(),
+        "housekeeping": Housekeeping(_store_of(parts), parts.clock).run(),
     }
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(loop, name=name) for name, loop in loops.items()]

@@ -25,6 +25,8 @@ from aicompany_workers.model.retry_after import retry_after_seconds
         ({"retry-after": "-1"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),
+        ({"retry-after": "Wed, 21 Oct 2015 25:61:61 GMT"}, None),
+        ({"retry-after": "Wed, 21 Oct 99999999999999999999 07:28:00 GMT"}, None),
     ],
 )
 def test_numbers_are_taken_as_they_are_and_nonsense_as_nothing(headers, seconds):

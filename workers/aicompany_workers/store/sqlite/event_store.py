@@ -95,10 +95,16 @@ class SqliteEventStore:
             if not self._watchers[watched_id]:
                 del self._watchers[watched_id]
 
-    async def forget_handled(self, before: datetime) -> int:
-        """Drop inbox entries older than `before`; returns how many. Nothing is redelivered after so long."""
-        statement = "DELETE FROM inbox WHERE handled_at < ?"
-        return await self._database.write(lambda c: c.execute(statement, (timestamp_of(before),)).rowcount)
+    async def forget(self, *, handled_before: datetime, measured_before: datetime) -> int:
+        """Drop old inbox entries and measurements; returns how many. Events are never dropped."""
+        old = (timestamp_of(handled_before),)
+        older = (timestamp_of(measured_before),)
+
+        def work(connection: sqlite3.Connection) -> int:
+            handled = connection.execute("DELETE FROM inbox WHERE handled_at < ?", old).rowcount
+            return handled + connection.execute("DELETE FROM performance_metrics WHERE timestamp < ?", older).rowcount
+
+        return await self._database.write(work)
 
     async def _records(self, statement: str, values: tuple[Any, ...]) -> list[EventRecord]:
         return await self._database.read(lambda c: [record_of(row) for row in c.execute(statement, values)])
