@@ -6,6 +6,12 @@ import pytest
 from tests.messages_api.server import Reply
 from tests.waiting import eventually
 
+from aicompany.ids import TraceId, message_id_of
+from aicompany.messaging.envelope import Envelope, Purpose
+from aicompany.messaging.lanes import Lane
+from aicompany.ports.broker import Outgoing
+from aicompany_workers.runtime.effects import outgoing_of
+
 CHANGELOG = "# Changelog\n\n## 2.0.0\n\n### Added\n\n- Wings\n\n## 1.0.0\n\n- Wheels\n"
 
 
@@ -274,3 +280,45 @@ async def test_every_worker_tells_its_health_and_metrics(start):
             metrics = (await client.http.get(worker["health_url"] + "/metrics")).text
             assert 'aicompany_messages_handled_total{outcome="done",purpose="run_step",role="task"} 1.0' in metrics
     assert {worker["group"] for worker in workers} == {"pm", "result", "dialog", "task.generalist"}
+
+
+async def test_an_open_breaker_postpones_planning_as_well(start, api):
+    api.replies.append(Reply(status=500))
+    async with start(api=api, breaker={"failuresMax": 1, "openSeconds": 0.3}) as client:
+        task = await client.delivered(await client.order("Write a function", kind="code"))
+    assert task["state"] == "completed"
+    assert "task_postponed" in types(task)
+
+
+async def test_what_nobody_can_read_becomes_a_dead_letter_and_holds_nothing_up(start):
+    async with start() as client:
+        garbage = Outgoing("pm.normal", b"\xffno envelope", "garbage-1")
+        await client.local.parts.broker.publish([garbage])
+
+        async def buried():
+            return (await client.http.get("/v1/dead")).json()["dead"]
+
+        (letter,) = await eventually(buried)
+        assert (letter["id"], letter["queue"], letter["error_code"]) == ("garbage-1", "pm.normal", "message_unreadable")
+        assert (await client.http.post("/v1/dead/garbage-1/replay")).status_code == 409
+        assert (await client.delivered(await client.order("Say hello")))["state"] == "completed"
+
+
+async def test_a_message_that_was_published_twice_has_its_effects_once(start, api):
+    api.latency_seconds = 0.2
+    async with start(api=api) as client:
+        task_id = await client.order("Say hello")
+        await eventually(lambda: api.at_once == 1)
+        envelope = Envelope(
+            id=message_id_of(Purpose.RUN_STEP, f"{task_id}.1.1"),
+            purpose=Purpose.RUN_STEP,
+            task_id=f"{task_id}.1.1",
+            lane=Lane.NORMAL,
+            agent="generalist",
+            trace_id=TraceId("0" * 32),
+        )
+        await client.local.parts.broker.publish([outgoing_of(envelope), outgoing_of(envelope)])
+        task = await client.delivered(task_id)
+    assert types(task).count("model_answered") == 1
+    assert types(task).count("step_ended") == 1
+    assert len(api.requests) == 1

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from aicompany.errors import DefectError
+from aicompany.errors import AlreadyHandled, DefectError
 from aicompany.events import Event
 from aicompany.ids import TaskId, order_id_of
 from aicompany.plans.picture import OrderPicture, picture_of
 from aicompany.ports.event_store import AggregateType, Change, EventStore
-from aicompany.tasks.state import Task
+from aicompany.tasks.state import Task, has_nothing_to_do
 from aicompany_workers.runtime.effects import append_to
 from aicompany_workers.runtime.role import Message
 
@@ -37,3 +37,14 @@ class Orders:
         for event, record in zip(events, records, strict=True):
             task = task.after(event, version=record.version, at=record.timestamp)
         return task
+
+
+def refuse_copy(task: Task, message: Message) -> None:
+    """Raises `AlreadyHandled` when the message asks for what is done, under way, or asked for anew since.
+
+    Not an empty `Effects`: those would put the id into the inbox, where the original, still at work, would find it
+    at its end and be taken for the double.
+    """
+    envelope = message.envelope
+    if has_nothing_to_do(task, run=envelope.run, attempt=envelope.attempt, redelivered=message.redelivered):
+        raise AlreadyHandled(f"{envelope.id} asks for what {task.id} has had or has in hand")

@@ -7,7 +7,7 @@ from time import perf_counter
 import structlog
 
 from aicompany.agents.assign import assign_step
-from aicompany.errors import AnswerInvalid, DefectError
+from aicompany.errors import AnswerInvalid, DefectError, VersionConflict
 from aicompany.events import Event
 from aicompany.ids import TaskId, message_id_of
 from aicompany.messaging.envelope import Envelope, Purpose
@@ -35,7 +35,7 @@ from aicompany.tasks.events import (
 from aicompany.tasks.state import Task
 from aicompany.tasks.task import TaskState
 from aicompany.usage import NO_USAGE
-from aicompany_workers.roles.orders import Orders
+from aicompany_workers.roles.orders import Orders, refuse_copy
 from aicompany_workers.roles.task import usage_of_run
 from aicompany_workers.runtime.effects import NO_EFFECTS, Effects, append_to, outgoing_of
 from aicompany_workers.runtime.envelopes import delivery_of, step_envelope
@@ -88,8 +88,9 @@ class PMRole:
 
     async def _plan(self, picture: OrderPicture, message: Message) -> Effects:
         order = picture.order
-        if order.ended or order.plan is not None or message.envelope.run < order.run:
+        if order.plan is not None:
             return NO_EFFECTS
+        refuse_copy(order.task, message)
         started = TaskStarted(worker=message.worker, attempt=message.envelope.attempt, run=order.run)
         plain = plan_without_model(order.task.submitted, self.spec.planning)
         if plain is not None:
@@ -98,7 +99,8 @@ class PMRole:
         plan, task = await self._ask_for_plan(task, message)
         picture = await self.orders.picture(order.id)
         if picture.order.task.version != task.version:
-            return NO_EFFECTS if picture.order.ended else await self._plan(picture, message)
+            # Cancelled meanwhile, or the deadline passed: decide from the beginning.
+            raise VersionConflict(f"order {order.id} changed while it was planned")
         return self._begin(picture, (), plan, PlanSource.MODEL, message.envelope)
 
     async def _ask_for_plan(self, task: Task, message: Message) -> tuple[Plan, Task]:

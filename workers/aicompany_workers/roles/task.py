@@ -19,10 +19,10 @@ from aicompany.tasks.answer import CallTools, Finished, Rejected, judge_answer
 from aicompany.tasks.complexity import complexity_of
 from aicompany.tasks.dialogue import step_messages
 from aicompany.tasks.events import ModelAnswered, TaskCompleted, TaskStarted, TaskUndone
-from aicompany.tasks.state import Task, has_nothing_to_do
+from aicompany.tasks.state import Task
 from aicompany.usage import NO_USAGE, Usage
-from aicompany_workers.roles.orders import Orders
-from aicompany_workers.runtime.effects import NO_EFFECTS, Effects, append_to, outgoing_of
+from aicompany_workers.roles.orders import Orders, refuse_copy
+from aicompany_workers.runtime.effects import Effects, append_to, outgoing_of
 from aicompany_workers.runtime.envelopes import receipt_of
 from aicompany_workers.runtime.role import Message
 from aicompany_workers.tools.registry import tool_specs, use_tools
@@ -59,8 +59,7 @@ class TaskRole:
 
     async def _run(self, step: Task, picture: OrderPicture, message: Message) -> Effects:
         envelope = message.envelope
-        if has_nothing_to_do(step, run=envelope.run, attempt=envelope.attempt, redelivered=message.redelivered):
-            return NO_EFFECTS
+        refuse_copy(step, message)
         started = TaskStarted(worker=message.worker, attempt=envelope.attempt, run=envelope.run)
         step = await self.orders.record(step, [started], message)
         began = perf_counter()

@@ -18,6 +18,8 @@ from aicompany.tasks.task import TaskState
 from aicompany_workers.runtime.effects import NO_EFFECTS, Effects, append_to, outgoing_of
 from aicompany_workers.runtime.envelopes import delivery_of, receipt_of
 
+_BEGINS = frozenset({Purpose.RUN_STEP, Purpose.PLAN_ORDER})
+
 
 @dataclass(frozen=True, slots=True)
 class Failing:
@@ -28,9 +30,7 @@ class Failing:
     async def effects_of_retry(self, envelope: Envelope, retry: Retry) -> Effects:
         """The message goes out again later; a task notes that it will be tried again."""
         outgoing = (outgoing_of(envelope.next_attempt(), delay_seconds=retry.delay_seconds),)
-        if envelope.purpose is not Purpose.RUN_STEP:
-            return Effects(outgoing=outgoing)
-        task = await self._task(envelope.task_id)
+        task = await self._task_of(envelope)
         if task is None or task.state.ended:
             return Effects(outgoing=outgoing)
         event = RetryScheduled(failure=retry.failure, attempt=retry.attempt, delay_seconds=retry.delay_seconds)
@@ -39,7 +39,7 @@ class Failing:
     async def effects_of_postponing(self, envelope: Envelope, postponed: Postpone) -> Effects:
         """The message goes out again later, as it was; a task that had begun says that it waits."""
         outgoing = (outgoing_of(envelope.postpone(), delay_seconds=postponed.delay_seconds),)
-        task = await self._task(envelope.task_id) if envelope.purpose is Purpose.RUN_STEP else None
+        task = await self._task_of(envelope)
         if task is None or task.state is not TaskState.RUNNING:
             return Effects(outgoing=outgoing)
         event = TaskPostponed(reason=postponed.reason, delay_seconds=postponed.delay_seconds)
@@ -66,6 +66,10 @@ class Failing:
         version = len(await self.store.read(letter))
         queue = queue or queue_of(envelope)
         return bury(envelope.stem, version=version, queue=queue, body=body, task_id=envelope.task_id, failure=failure)
+
+    async def _task_of(self, envelope: Envelope) -> Task | None:
+        """The task that the message asks to begin; `None` for messages that ask for something else."""
+        return await self._task(envelope.task_id) if envelope.purpose in _BEGINS else None
 
     async def _task(self, task_id: str) -> Task | None:
         return fold_task(TaskId(task_id), await self.store.read(AggregateRef(AggregateType.TASK, task_id)))
