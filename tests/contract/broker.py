@@ -42,7 +42,7 @@ class BrokerContract:
         await broker.subscribe("work.high", prefetch=10, receive=hands)
         await hands.get(6)
         assert hands.bodies == ["0", "1", "2", "3", "4", "5"]
-        assert [d.delivery_count for d in hands.held] == [1] * 6
+        assert [(d.delivery_count, d.redelivered) for d in hands.held] == [(1, False)] * 6
         assert hands.held[0].message_id == "id-0"
 
     async def test_no_more_than_prefetch_is_in_hands(self, broker: Broker) -> None:

@@ -39,16 +39,13 @@ class Delivery:
     tag: int
     """Names this delivery towards the broker, for ack, nack and reject; never reused in a process."""
     delivery_count: int
-    """1 for the first delivery."""
+    """1 for the first delivery; may be one too low after a process died within the moment of a hand-out."""
+    redelivered: bool
+    """Whether it may have been in somebody's hands before. Never false for one that was."""
     reason: str | None = None
     """In the dead letter queue: why the message is there."""
     source_queue: str | None = None
     """In the dead letter queue: where the message was before."""
-
-    @property
-    def redelivered(self) -> bool:
-        """Whether it was in somebody's hands before."""
-        return self.delivery_count > 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ The queues live in memory, where `length_max` bounds them; the file holds what i
 crash. What is written when:
 
 * `publish` and `reject` return when their rows are committed.
-* The count of a hand-out is written at once but not waited for: a process that dies within that moment may hand the
-  message out once more than `deliveries_max` says.
+* The count of a hand-out is written at once but not waited for. A process that dies within that moment leaves a count
+  that is one too low; so whatever is there when the broker opens counts as redelivered, noted or not.
 * `ack` is written with the next group. When the process dies before, the message is delivered again, and the
   receiver's inbox knows it.
 """
@@ -94,6 +94,8 @@ class EmbeddedBroker:
         """Read what the file holds. `declare` puts it into the queues."""
         rows = await self._database.read(lambda c: c.execute(_LOAD).fetchall())
         self._loaded = [StoredMessage(*row) for row in rows]
+        for message in self._loaded:
+            message.is_from_before = True
         self._next_sequence = self._loaded[-1].sequence + 1 if self._loaded else 1
         self._journal.start()
         return self
@@ -262,7 +264,7 @@ class EmbeddedBroker:
             consumer.receive(
                 Delivery(
                     queue.name, message.body, message.message_id, tag, message.delivery_count,
-                    message.reason, message.source_queue,
+                    message.is_from_before or message.delivery_count > 1, message.reason, message.source_queue,
                 )
             )  # fmt: skip
 

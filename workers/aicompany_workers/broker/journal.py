@@ -37,6 +37,8 @@ class StoredMessage:
     delivery_count: int = 0
     reason: str | None = None
     source_queue: str | None = None
+    is_from_before: bool = False
+    """Read from the file when the broker opened: it may have been handed out without that being noted."""
 
     @property
     def row(self) -> tuple[object, ...]:
