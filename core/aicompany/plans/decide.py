@@ -122,9 +122,14 @@ def decide_cancel(order: Order, reason: str) -> NextMove:
 
 
 def decide_due(order: Order, now: datetime) -> NextMove:
-    """The deadline: nothing when there is none, when it is not yet, or when the order has ended."""
-    deadline = order.task.submitted.deadline
+    """The deadline: nothing when there is none, when it is not yet, or when the order has ended.
+
+    Who reopens an order after its deadline wants it all the same, so then there is none any more.
+    """
+    deadline, reopened_at = order.task.submitted.deadline, order.task.reopened_at
     if order.ended or order.rollback is not None or deadline is None or now < deadline:
+        return NOTHING
+    if reopened_at is not None and reopened_at >= deadline:
         return NOTHING
     message = f"it was not done by its deadline, {deadline.isoformat(timespec='seconds')}"
     failure = Failure(code=DeadlinePassed.code, message=message, permanent=True)
