@@ -69,6 +69,10 @@ class Task:
     run: int = 1
     attempt: int = 0
     """The attempt last begun in this run; 0 before the first."""
+    attempts_failed: int = 0
+    """The attempt of this run that failed last and is tried again; 0 when none did."""
+    was_postponed: bool = False
+    """Whether, in this run, a message was put off without a try."""
     answers: tuple[ModelAnswered, ...] = ()
     """Of this run."""
     tools_used: tuple[ToolsUsed, ...] = ()
@@ -80,6 +84,7 @@ class Task:
     failure: Failure | None = None
     files: tuple[str, ...] = ()
     """Created or changed in this run, in order, each once."""
+    reopened_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
 
@@ -100,6 +105,10 @@ class Task:
             case ToolsUsed():
                 files = dict.fromkeys((*self.files, *event.files_created, *event.files_changed))
                 return {"tools_used": (*self.tools_used, event), "files": tuple(files)}
+            case RetryScheduled(attempt=attempt):
+                return {"attempts_failed": attempt}
+            case TaskPostponed():
+                return {"was_postponed": True}
             case TaskCompleted(result=result, offline=offline):
                 return {"result": result, "offline": offline, "ended_at": at}
             case TaskFailed(failure=failure):
@@ -108,7 +117,9 @@ class Task:
                 return {"ended_at": at}
             case TaskReopened(run=run):
                 of_a_run = {"answers": (), "tools_used": (), "files": (), "result": None, "failure": None}
-                return {"run": run, "attempt": 0, "started_at": None, "ended_at": None, **of_a_run}
+                tries = {"attempt": 0, "attempts_failed": 0, "was_postponed": False}
+                times = {"reopened_at": at, "started_at": None, "ended_at": None}
+                return {"run": run, **tries, **times, **of_a_run}
             case _:
                 return {}
 
@@ -131,9 +142,12 @@ def has_nothing_to_do(task: Task, *, run: int, attempt: int, redelivered: bool) 
 
     A message that was never in other hands, of a run and attempt that is at work, is a copy (published twice because
     the process died between publishing and noting it): the original is still unacknowledged in somebody's hands and
-    comes again when that somebody dies.
+    comes again when that somebody dies. Once a message of the run was postponed, several messages have the same
+    attempt, and which of them is at work cannot be told: then none is taken for a copy, so that none is lost.
     """
-    if task.state.ended or run < task.run or attempt < task.attempt:
+    if task.state.ended or run < task.run:
         return True
-    same_try = run == task.run and attempt == task.attempt
+    if run == task.run and (attempt < task.attempt or attempt <= task.attempts_failed):
+        return True
+    same_try = run == task.run and attempt == task.attempt and not task.was_postponed
     return same_try and task.state is TaskState.RUNNING and not redelivered
