@@ -9,14 +9,15 @@ from aicompany.messaging.topology import queue_of
 from aicompany.ports.broker import Outgoing
 from aicompany.ports.event_store import AggregateRef, AggregateType, Append, Change, NewEvent
 from aicompany.spec.work import OrdersSpec
-from aicompany.tasks.intake import check_text
+from aicompany.tasks.intake import check_text, check_unicode
 
 DIALOG_LANE = Lane.HIGH
 """Somebody sits there and waits."""
 
 
 def start_conversation(conversation_id: str, requester: str | None) -> Change:
-    """The change that makes a conversation exist."""
+    """The change that makes a conversation exist. Raises `OrderInvalid` for a requester that is no text."""
+    check_unicode("the requester", requester or "")
     event = ConversationStarted(requester=requester)
     ref = AggregateRef(AggregateType.CONVERSATION, conversation_id)
     return Change(appends=(Append(ref, 0, (NewEvent(event.event_type, event.to_json()),)),))

@@ -12,7 +12,7 @@ from aicompany.spec.agents import AgentSpec
 from aicompany.spec.work import PlanningSpec
 from aicompany.tasks.complexity import complexity_of
 from aicompany.tasks.events import TaskSubmitted
-from aicompany.tasks.intake import title_of
+from aicompany.tasks.intake import check_text, check_unicode, title_of
 from aicompany.tasks.kind import kind_of
 from aicompany.tasks.task import TaskKind
 
@@ -83,7 +83,8 @@ def listed_tasks(prompt: str, policy: PlanningSpec) -> list[ListedTask]:
         return []
     try:
         entries = json.loads(prompt)
-    except ValueError:
+    except (ValueError, RecursionError):
+        # Brackets nested thousands deep are somebody's text, not a list of tasks.
         return []
     if not isinstance(entries, list) or not entries:
         return []
@@ -97,9 +98,7 @@ def listed_tasks(prompt: str, policy: PlanningSpec) -> list[ListedTask]:
 
 def _listed_task(number: int, entry: object) -> ListedTask:
     try:
-        if isinstance(entry, str):
-            return ListedTask(prompt=entry, kind=kind_of(entry))
-        return ListedTask.model_validate(entry)
+        task = ListedTask.model_validate({"prompt": entry} if isinstance(entry, str) else entry)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -107,6 +106,9 @@ def _listed_task(number: int, entry: object) -> ListedTask:
         raise OrderInvalid(
             f"entry {number} of the list is no task ({problem}); write a text, or an object with prompt, title and kind"
         ) from error
+    check_text(f"entry {number} of the list", task.prompt)
+    check_unicode(f"the title of entry {number} of the list", task.title or "")
+    return task if task.kind or not isinstance(entry, str) else task.model_copy(update={"kind": kind_of(entry)})
 
 
 def plan_of(proposal_json: str, policy: PlanningSpec) -> Plan:

@@ -20,6 +20,8 @@ from aicompany.tasks.priority import analyse_priority
 from aicompany.tasks.task import Attachment, TaskKind
 
 _TITLE_CHARACTERS = 80
+_DEADLINE_SECONDS_MAX = 100 * 365 * 86_400.0
+"""A century: later dates cannot be told by every clock, and nobody waits for them."""
 
 
 class OrderRequest(BaseModel):
@@ -65,7 +67,8 @@ def accept_order(
     drawn = task_id_of_key(request.requester or "", idempotency_key) if idempotency_key else TaskId(new_id())
     kind = request.kind or kind_of(request.prompt)
     lane, lane_reason = analyse_priority(request.prompt, kind, requested=request.priority)
-    deadline_seconds = min(request.deadline_seconds or orders.deadline_seconds, orders.deadline_seconds)
+    wished_seconds = request.deadline_seconds or orders.deadline_seconds
+    deadline_seconds = min(wished_seconds, orders.deadline_seconds, _DEADLINE_SECONDS_MAX)
     submitted = TaskSubmitted(
         title=request.title or title_of(request.prompt),
         prompt=request.prompt,
@@ -99,15 +102,20 @@ def _change_of(order: TaskId, submitted: TaskSubmitted, trace_id: TraceId) -> Ch
 def check_order(request: OrderRequest, orders: OrdersSpec) -> None:
     """Raises `OrderInvalid` or `OrderTooLarge` with what to do instead."""
     check_text("the prompt", request.prompt, bytes_max=orders.prompt_bytes_max)
+    named = {"title": request.title, "requester": request.requester, "conversation": request.conversation_id}
+    for what, text in named.items():
+        check_unicode(f"the {what}", text or "")
     if len(request.attachments) > orders.attachments_max:
         raise OrderTooLarge(
             f"{len(request.attachments)} files are attached, at most {orders.attachments_max} may be; "
             "join some, or raise spec.orders.attachmentsMax"
         )
+    size = 0
     for file in request.attachments:
+        check_unicode("the name of a file", file.name)
         if "\x00" in file.content:
             raise OrderInvalid(f"the file {file.name} is not text; attach text files only")
-    size = sum(len(file.content.encode()) for file in request.attachments)
+        size += check_unicode(f"the file {file.name}", file.content)
     if size > orders.attachment_bytes_max:
         raise OrderTooLarge(
             f"the attached files have {size:,} bytes, at most {orders.attachment_bytes_max:,} are taken; "
@@ -115,21 +123,26 @@ def check_order(request: OrderRequest, orders: OrdersSpec) -> None:
         )
 
 
-def check_text(what: str, text: str, *, bytes_max: int) -> None:
+def check_text(what: str, text: str, *, bytes_max: int | None = None) -> None:
     """Raises `OrderInvalid` for an empty text and `OrderTooLarge` for one over the size, bytes of UTF-8."""
     if not text.strip():
         raise OrderInvalid(f"{what} is empty; say what is to be done")
     if "\x00" in text:
         raise OrderInvalid(f"{what} is not text (it holds a NUL byte)")
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError as error:
-        raise OrderInvalid(f"{what} is not valid Unicode at character {error.start}") from error
-    if size > bytes_max:
+    size = check_unicode(what, text)
+    if bytes_max is not None and size > bytes_max:
         raise OrderTooLarge(
             f"{what} has {size:,} bytes, at most {bytes_max:,} are taken; "
             "hand long material in as a file, or raise spec.orders.promptBytesMax"
         )
+
+
+def check_unicode(what: str, text: str) -> int:
+    """The text's size, bytes of UTF-8. Raises `OrderInvalid` for half a surrogate pair, which JSON lets through."""
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError as error:
+        raise OrderInvalid(f"{what} is not valid Unicode at character {error.start}") from error
 
 
 def title_of(prompt: str) -> str:
