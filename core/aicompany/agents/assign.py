@@ -38,4 +38,4 @@ def _fit(agent: AgentSpec, wanted: set[str], step: Step) -> int:
 
 
 def _words(text: str) -> set[str]:
-    return set(re.findall(r"[a-z0-9]+", text.lower()))
+    return set(re.findall(r"[^\W_]+", text.casefold()))

@@ -8,7 +8,7 @@ from enum import StrEnum
 from aicompany.errors import DefectError
 from aicompany.events import Event, index_by_type
 from aicompany.failure import Failure
-from aicompany.ids import TaskId, step_id_of
+from aicompany.ids import TaskId, place_of, step_id_of
 from aicompany.plans.events import (
     PhaseCompleted,
     PlanMade,
@@ -106,11 +106,10 @@ class Order:
 
     def step(self, step_id: TaskId) -> Step:
         """A step of the plan by its id. Raises `DefectError` for one that is not in it."""
-        for phase in range(1, len(self.plan.phases) + 1) if self.plan else ():
-            for number, candidate in enumerate(self.steps_of(phase)):
-                if candidate == step_id and self.plan:
-                    return self.plan.phases[phase - 1].steps[number]
-        raise DefectError(f"order {self.id} has no step {step_id}")
+        if self.plan is None or step_id not in self.status:
+            raise DefectError(f"order {self.id} has no step {step_id}")
+        phase, number = place_of(step_id)
+        return self.plan.phases[phase - 1].steps[number - 1]
 
     def in_status(self, phase: int, *wanted: StepStatus) -> tuple[TaskId, ...]:
         """The steps of a phase that stand so, in order."""
