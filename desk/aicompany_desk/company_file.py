@@ -82,9 +82,13 @@ def _read_yaml(path: Path, refusal: type[UserError]) -> tuple[dict[str, Any], di
         mark = error.problem_mark or error.context_mark
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
         raise refusal(f"{path}{where}: this is no valid YAML: {error.problem or error.context}") from error
+    except RecursionError as error:
+        raise refusal(
+            f"{path}: it is nested too deeply to be read; see examples/ for what it should look like"
+        ) from error
     except yaml.YAMLError as error:
         raise refusal(f"{path}: this is no valid YAML: {error}") from error
-    if not isinstance(document, dict):
+    if node is None or not isinstance(document, dict):
         raise refusal(f"{path}: the file must hold a mapping (`key: value` lines); see examples/ for one")
     return document, dict(_lines(node, ()))
 

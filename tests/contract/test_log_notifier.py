@@ -32,3 +32,12 @@ class TestLogNotifier(NotifierContract):
         await restarted.notify(notice(1))
         await restarted.notify(notice(2))
         assert await self.told(restarted) == ["n1", "n2"]
+
+    async def test_a_torn_line_harms_neither_what_follows_nor_what_was_told(self, notifier, path):
+        await notifier.notify(notice(1))
+        with path.open("a") as torn:
+            torn.write('{"id": "n2", "kind"')
+        restarted = LogNotifier(path)
+        await restarted.notify(notice(2))
+        await restarted.notify(notice(1))
+        assert await self.told(restarted) == ["n1", "n2"]

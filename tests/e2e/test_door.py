@@ -1,6 +1,7 @@
 """The gateway's manners: limits, tokens, problems, conversations, restarts."""
 
 import json
+import socket
 
 import httpx2
 import pytest
@@ -27,6 +28,64 @@ async def test_bad_orders_are_problems_with_a_sentence(start):
         answer = await client.http.post("/v1/tasks", content=b"{not json", headers={"content-type": "application/json"})
         assert answer.status_code == 422
         assert (await client.http.get("/v1/tasks")).json() == {"tasks": []}
+
+
+async def test_a_body_without_a_length_is_counted_while_it_comes(start):
+    async def body():
+        for _ in range(30):
+            yield b"x" * 10_000
+
+    async with start(gateway={"port": 0, "requestBytesMax": 100_000}) as client:
+        answer = await client.http.post("/v1/tasks", content=body(), headers={"content-type": "application/json"})
+        assert (answer.status_code, answer.json()["code"]) == (413, "request_too_large")
+
+
+@pytest.mark.parametrize("prompt", ["[]", '["a", 3]', '["a", ""]'])
+async def test_a_wrong_list_is_refused_at_the_door(start, prompt):
+    async with start() as client:
+        answer = await client.http.post("/v1/tasks", json={"prompt": prompt})
+        assert (answer.status_code, answer.json()["code"]) == (422, "order_invalid")
+
+
+async def test_a_key_that_was_used_for_another_order_is_refused(start):
+    async with start() as client:
+        key = {"idempotency-key": "k"}
+        assert (await client.http.post("/v1/tasks", json={"prompt": "one"}, headers=key)).status_code == 202
+        assert (await client.http.post("/v1/tasks", json={"prompt": "two"}, headers=key)).status_code == 409
+
+
+async def test_a_fixed_health_port_is_shared_out_without_harm(start):
+    with socket.socket() as chosen:
+        chosen.bind(("127.0.0.1", 0))
+        port = chosen.getsockname()[1]
+    async with start(health={"port": port}) as client:
+        assert (await client.delivered(await client.order("Say hello")))["state"] == "completed"
+        workers = (await client.http.get("/v1/status")).json()["workers"]
+    urls = [worker["health_url"] for worker in workers]
+    assert f"http://127.0.0.1:{port}" in urls
+    assert len(set(urls)) == len(workers) == 4
+
+
+async def test_a_store_that_is_full_for_a_while_loses_nothing_and_makes_no_poison(start):
+    async with start(queues={"deliveriesMax": 2}) as client:
+        store = client.local.parts.store
+        database = store._database
+        orders = [await client.order(f"order {n}") for n in range(3)]
+        for order in orders:
+            await client.delivered(order)
+        pages = await database.write(lambda c: c.execute("PRAGMA page_count").fetchone()[0])
+        await database.write(lambda c: c.execute(f"PRAGMA max_page_count = {pages}").fetchone())
+        refused = 0
+        accepted = []
+        while refused < 5:
+            answer = await client.http.post("/v1/tasks", json={"prompt": "x" * 50_000})
+            refused += answer.status_code == 503
+            if answer.status_code == 202:
+                accepted.append(answer.json()["id"])
+        await database.write(lambda c: c.execute("PRAGMA max_page_count = 1000000").fetchone())
+        for order in accepted:
+            assert (await client.delivered(order, within_seconds=30))["state"] == "completed"
+        assert (await client.http.get("/v1/dead")).json()["dead"] == []
 
 
 async def test_unknown_things_are_404_and_name_the_way_out(start):

@@ -86,8 +86,10 @@ def listed_tasks(prompt: str, policy: PlanningSpec) -> list[ListedTask]:
     except (ValueError, RecursionError):
         # Brackets nested thousands deep are somebody's text, not a list of tasks.
         return []
-    if not isinstance(entries, list) or not entries:
+    if not isinstance(entries, list):
         return []
+    if not entries:
+        raise OrderInvalid("the list of tasks is empty; put a text or an object into it for each task")
     if len(entries) > policy.steps_max:
         raise OrderInvalid(
             f"the list has {len(entries)} tasks, at most {policy.steps_max} are taken in one order; "

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from aicompany_desk.cli.client import reach
+from aicompany_desk.cli.client import path_of, reach
 from aicompany_desk.cli.options import output_option, reach_options
 from aicompany_desk.cli.printing import print_data
 
@@ -21,6 +21,6 @@ def command(task_id: str, company: str | None, url: str | None, state: Path | No
 
 async def _cancel(task_id: str, company: str | None, url: str | None, state: Path | None, output: str) -> int:
     async with reach(company, url, state, changes=True) as client:
-        answer = await client.post(f"/v1/tasks/{task_id}/cancel")
+        answer = await client.post(path_of("tasks", task_id, "cancel"))
     print_data(answer, output, f"{answer['id']} is being cancelled")
     return 0

@@ -6,16 +6,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import click
 import httpx2
 from prometheus_client import CollectorRegistry
 
-from aicompany.errors import CompanyNotRunning
+from aicompany.errors import CompanyNotRunning, OrderInvalid
 from aicompany.spec.company import CompanySpec
 from aicompany_desk.cli.exit_codes import GatewayRefused
 from aicompany_desk.gateway.app import build_app
 from aicompany_desk.gateway.ports import GatewayPorts
-from aicompany_desk.gateway.token import TOKEN_VARIABLE
+from aicompany_desk.gateway.token import TOKEN_VARIABLE, TokenUnusable
 from aicompany_desk.state_place import FoundCompany, find_company
 from aicompany_workers.clock import RandomIds, SystemClock
 from aicompany_workers.store.sqlite.database import SqliteDatabase
@@ -27,6 +29,11 @@ from aicompany_workers.store.state_directory import STORE_FILE
 _TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
 _STREAM_TIMEOUT = httpx2.Timeout(30.0, connect=5.0, read=60.0)
 """The gateway says something at least every 15 s."""
+
+
+def path_of(*parts: str) -> str:
+    """`/v1/…` of the parts, whatever letters an id was typed with."""
+    return "/v1/" + "/".join(quote(part, safe="") for part in parts)
 
 
 class GatewayClient:
@@ -67,6 +74,8 @@ class GatewayClient:
             response = await self._http.request(method, path, **arguments)
         except httpx2.TransportError as error:
             raise _silence() from error
+        except UnicodeEncodeError as error:
+            raise OrderInvalid("what was typed or piped in is not valid UTF-8; mend it and try again") from error
         if response.status_code >= 400:
             raise _refusal(response)
         answer: dict[str, Any] = response.json()
@@ -88,7 +97,11 @@ def _silence() -> CompanyNotRunning:
 @asynccontextmanager
 async def client_at(url: str) -> AsyncIterator[GatewayClient]:
     """A client of the gateway at this address, with the token of the environment."""
-    token = os.environ.get(TOKEN_VARIABLE)
+    token = os.environ.get(TOKEN_VARIABLE, "").strip()
+    if not token.isascii():
+        raise TokenUnusable(
+            f"{TOKEN_VARIABLE} holds letters that no HTTP header can carry; set the token as it was given"
+        )
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with httpx2.AsyncClient(base_url=url, timeout=_TIMEOUT, headers=headers, trust_env=False) as http:
         yield GatewayClient(http)
@@ -100,6 +113,8 @@ async def reach(
 ) -> AsyncIterator[GatewayClient]:
     """A client of the company that is meant. One that does not run can be looked at, but not asked to change."""
     if url is not None:
+        if not url.startswith(("http://", "https://")):
+            raise click.UsageError(f"--url {url}: an address begins with http:// or https://")
         async with client_at(url) as client:
             yield client
         return

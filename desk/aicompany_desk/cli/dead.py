@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from aicompany_desk.cli.client import reach
+from aicompany_desk.cli.client import path_of, reach
 from aicompany_desk.cli.options import output_option, reach_options
 from aicompany_desk.cli.printing import fields, print_data, shortened, table
 
@@ -43,7 +43,7 @@ def show(letter_id: str, company: str | None, url: str | None, state: Path | Non
 
     async def work() -> int:
         async with reach(company, url, state, changes=False) as client:
-            letter = await client.get(f"/v1/dead/{letter_id}")
+            letter = await client.get(path_of("dead", letter_id))
         head = fields({name: letter[name] for name in letter if name not in {"history", "body"}})
         history = [(e["timestamp"], e["type"]) for e in letter["history"]]
         print_data(letter, output, "\n\n".join([head, table(("TIME", "EVENT"), history, ""), letter["body"]]))
@@ -67,7 +67,7 @@ def replay(
     async def work() -> int:
         async with reach(company, url, state, changes=True) as client:
             if letter_id is not None:
-                answer = await client.post(f"/v1/dead/{letter_id}/replay")
+                answer = await client.post(path_of("dead", letter_id, "replay"))
                 print_data(answer, output, f"{letter_id} was sent again")
                 return 0
             answer = await client.post("/v1/dead")

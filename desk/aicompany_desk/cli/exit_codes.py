@@ -9,6 +9,7 @@ import click
 
 from aicompany import errors
 from aicompany.errors import AICompanyError
+from aicompany_desk.gateway.token import TokenUnusable
 from aicompany_workers.model.credentials import KeyUnusable
 from aicompany_workers.model.select import ModelUnusable
 
@@ -47,6 +48,7 @@ OF_ERROR: tuple[tuple[type[AICompanyError], int], ...] = (
     (errors.CredentialsInvalid, CREDENTIALS),
     (KeyUnusable, CREDENTIALS),
     (ModelUnusable, CREDENTIALS),
+    (TokenUnusable, CREDENTIALS),
     (errors.UserError, INVALID),
     (errors.PassingError, REFUSED_FOR_NOW),
     (errors.PermanentError, ORDER_FAILED),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from aicompany.plans.proposal import listed_tasks
 from aicompany.tasks.intake import OrderRequest, check_order, title_of
 from aicompany_desk.cli.client import GatewayClient, client_at
 from aicompany_desk.cli.exit_codes import ORDER_FAILED
@@ -36,6 +37,7 @@ async def _run(company_file: Path, order_file: Path, state: Path | None, output:
     company = load_company(company_file, os.environ)
     order = load_order(order_file)
     check_order(order, company.spec.orders)
+    listed_tasks(order.prompt, company.spec.planning)
     # This company is here for one order, so it needs no known port.
     gateway = company.spec.gateway.model_copy(update={"port": 0})
     company = company.model_copy(update={"spec": company.spec.model_copy(update={"gateway": gateway})})

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from aicompany.errors import NotFound
-from aicompany_desk.cli.client import GatewayClient, reach
+from aicompany_desk.cli.client import GatewayClient, path_of, reach
 from aicompany_desk.cli.options import reach_options
 
 
@@ -36,10 +36,10 @@ async def _talk(conversation: str | None, new: bool, company: str | None, url: s
 
 async def _conversation(client: GatewayClient, wished: str | None, new: bool) -> dict[str, Any]:
     if wished is not None:
-        return await client.get(f"/v1/conversations/{wished}")
+        return await client.get(path_of("conversations", wished))
     known = (await client.get("/v1/conversations", limit=1))["conversations"]
     if known and not new:
-        return await client.get(f"/v1/conversations/{known[0]['id']}")
+        return await client.get(path_of("conversations", known[0]["id"]))
     return await client.post("/v1/conversations", {"requester": getpass.getuser()})
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from aicompany_desk.cli.client import reach
+from aicompany_desk.cli.client import path_of, reach
 from aicompany_desk.cli.options import output_option, reach_options
 from aicompany_desk.cli.printing import fields, print_data, shortened, table
 
@@ -22,7 +22,7 @@ def command(task_id: str, company: str | None, url: str | None, state: Path | No
 
 async def _task(task_id: str, company: str | None, url: str | None, state: Path | None, output: str) -> int:
     async with reach(company, url, state, changes=False) as client:
-        task = await client.get(f"/v1/tasks/{task_id}")
+        task = await client.get(path_of("tasks", task_id))
     print_data(task, output, _text_of(task))
     return 0
 

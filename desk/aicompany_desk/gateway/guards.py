@@ -1,6 +1,7 @@
 """What stands before every request: the token and the size limit, as plain ASGI."""
 
 import secrets
+from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -36,6 +37,33 @@ class _TooLarge(Exception):
     """Raised inside the app when it reads on beyond the limit."""
 
 
+class _Count:
+    """Counts what comes; once it is too much, nothing the app still says goes out."""
+
+    def __init__(self, bytes_max: int, receive: Receive, send: Send) -> None:
+        self._left = bytes_max
+        self._receive = receive
+        self._send = send
+
+    @property
+    def is_over(self) -> bool:
+        """Whether more came than may."""
+        return self._left < 0
+
+    async def receive(self) -> Message:
+        """ASGI."""
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self.is_over:
+            raise _TooLarge
+        return message
+
+    async def send(self, message: Message) -> None:
+        """ASGI."""
+        if not self.is_over:
+            await self._send(message)
+
+
 class SizeGuard:
     """Refuses bodies over the limit, by what they say of themselves and by what comes."""
 
@@ -52,19 +80,10 @@ class SizeGuard:
         if declared.isdigit() and int(declared) > self._bytes_max:
             await self._refuse(scope, receive, send)
             return
-        received = 0
-
-        async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._bytes_max:
-                raise _TooLarge
-            return message
-
-        try:
-            await self._app(scope, counted, send)
-        except _TooLarge:
+        count = _Count(self._bytes_max, receive, send)
+        with suppress(_TooLarge):
+            await self._app(scope, count.receive, count.send)
+        if count.is_over:
             await self._refuse(scope, receive, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:

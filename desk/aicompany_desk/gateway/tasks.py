@@ -11,6 +11,7 @@ from aicompany.ids import TaskId, TraceId, message_id_of, order_id_of
 from aicompany.messaging.envelope import Envelope, Purpose
 from aicompany.messaging.lanes import Lane
 from aicompany.messaging.topology import queue_name
+from aicompany.plans.proposal import listed_tasks
 from aicompany.ports.broker import Outgoing
 from aicompany.ports.event_store import Change, EventRecord, TaskRow
 from aicompany.spec.company import CompanySpec
@@ -31,6 +32,7 @@ def routes(spec: CompanySpec, ports: GatewayPorts) -> APIRouter:
     async def submit(
         order: OrderRequest, idempotency_key: Annotated[str | None, Header(max_length=200)] = None
     ) -> JSONResponse:
+        listed_tasks(order.prompt, spec.planning)
         accepted = accept_order(
             order,
             spec.orders,
@@ -45,6 +47,8 @@ def routes(spec: CompanySpec, ports: GatewayPorts) -> APIRouter:
         except VersionConflict:
             # The same key again: the order exists, and this is its answer.
             row = await _row(ports, accepted.task_id)
+            if row.prompt != order.prompt:
+                raise NotPossible(f"the idempotency key was used for another order ({row.id}); use a new key") from None
             return _accepted(row.id, row.state, row.lane, "as it was handed in before")
         return _accepted(accepted.task_id, TaskState.SUBMITTED.value, accepted.lane.value, accepted.lane_reason)
 
@@ -82,7 +86,7 @@ def routes(spec: CompanySpec, ports: GatewayPorts) -> APIRouter:
         if TaskState(row.state).ended:
             raise NotPossible(f"order {row.id} is {row.state} already")
         envelope = Envelope(
-            id=message_id_of(Purpose.CANCEL_ORDER, row.id),
+            id=message_id_of(Purpose.CANCEL_ORDER, f"{row.id}:{ports.ids.new_id()}"),
             purpose=Purpose.CANCEL_ORDER,
             task_id=row.id,
             lane=Lane.CRITICAL,

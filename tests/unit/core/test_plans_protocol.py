@@ -13,7 +13,8 @@ from aicompany.messaging.lanes import Lane
 from aicompany.plans.decide import NextMove, decide_cancel, decide_due, decide_next, decide_reopen, record_receipt
 from aicompany.plans.events import PlanMade
 from aicompany.plans.plan import Phase, Plan, PlanSource, Step, StepOutcome
-from aicompany.plans.state import Order, StepStatus
+from aicompany.plans.state import Order, StepStatus, fold_order
+from aicompany.ports.event_store import AggregateRef, AggregateType, EventRecord
 from aicompany.spec.work import PlanningSpec
 from aicompany.tasks.events import TaskCancelled, TaskCompleted, TaskFailed, TaskStarted, TaskSubmitted
 from aicompany.tasks.state import Task
@@ -43,6 +44,8 @@ class OrderProtocol(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.order = new_order()
+        self.records = [self._record(self.order.task.submitted)]
+        self.cost = 0
         self.policy = PlanningSpec()
         self.at_work: set[TaskId] = set()
         self.being_undone: set[TaskId] = set()
@@ -126,6 +129,14 @@ class OrderProtocol(RuleBasedStateMachine):
         assert self.delivered == self.endings
 
     @invariant()
+    def what_was_stored_is_the_order_as_it_stands(self) -> None:
+        assert fold_order(self.order.id, self.records) == self.order
+
+    @invariant()
+    def every_receipt_is_paid_once(self) -> None:
+        assert self.order.usage.calls == self.cost
+
+    @invariant()
     def something_is_under_way_until_it_ends(self) -> None:
         if self.order.plan is not None and not self.order.ended:
             assert self.at_work or self.being_undone
@@ -137,6 +148,7 @@ class OrderProtocol(RuleBasedStateMachine):
             # The step was cancelled meanwhile: its end changes nothing.
             assert self.order.rollback is not None or self.order.ended
             return
+        self.cost += 1
         self._store((receipt,))
         self._carry_out(decide_next(self.order, self.policy))
 
@@ -158,9 +170,15 @@ class OrderProtocol(RuleBasedStateMachine):
 
     def _store(self, events: tuple[Event, ...]) -> None:
         for event in events:
+            self.records.append(self._record(event, self.order.task.version + 1))
             self.order = self.order.after(event, version=self.order.task.version + 1, at=NOW)
             if isinstance(event, TaskCompleted | TaskFailed | TaskCancelled):
                 self.endings.append(self.order.run)
+
+    @staticmethod
+    def _record(event: Event, version: int = 1) -> EventRecord:
+        ref = AggregateRef(AggregateType.TASK, "order")
+        return EventRecord(version, ref, version, event.event_type, event.to_json(), {}, NOW)
 
 
 TestOrderProtocol = OrderProtocol.TestCase

@@ -74,6 +74,10 @@ def test_an_open_breaker_costs_no_try():
     assert decide_retry(error, attempt=3, policy=RetryPolicy(), jitter=0) == Postpone(42, "open")
 
 
+def test_a_breaker_that_does_not_say_how_long_costs_the_policys_wait():
+    assert decide_retry(BreakerOpen("open"), attempt=2, policy=RetryPolicy(), jitter=0.5) == Postpone(2.0, "open")
+
+
 def test_the_breakers_table_is_complete():
     assert set(TRANSITIONS) == {(circuit, signal) for circuit in Circuit for signal in Signal}
 
@@ -134,6 +138,29 @@ class BreakerProtocol(RuleBasedStateMachine):
     def closed_means_few_failures(self):
         if self.breaker.circuit is Circuit.CLOSED:
             assert self.breaker.failures_in_a_row < self.breaker.failures_max
+
+
+@given(st.integers(1, 5), st.lists(st.booleans(), max_size=40))
+def test_half_open_lets_no_more_through_at_a_time_than_its_trials(trials_max, calls):
+    breaker = Breaker(failures_max=1, open_seconds=10, trials_max=trials_max).record_failure(0)
+    under_way = 0
+    for ends in calls:
+        if ends and under_way:
+            breaker, under_way = breaker.record_neither(), under_way - 1
+        else:
+            allowed, breaker = breaker.allow(10)
+            assert allowed == (under_way < trials_max)
+            under_way += allowed
+
+
+@given(st.floats(0, 9.999), st.integers(1, 5))
+def test_an_open_breaker_says_how_long_to_wait_and_then_tries(waited, trials_max):
+    breaker = Breaker(failures_max=1, open_seconds=10, trials_max=trials_max).record_failure(0)
+    refused, still = breaker.allow(waited)
+    assert (refused, still.refused_total) == (False, 1)
+    wait_seconds = breaker.retry_after_seconds(waited)
+    assert 0 < wait_seconds <= 10
+    assert breaker.allow(waited + wait_seconds + 1e-9)[0]
 
 
 TestBreakerProtocol = BreakerProtocol.TestCase

@@ -1,5 +1,6 @@
 """The number of workers: within its limits, never fewer on unknown, no flapping."""
 
+import math
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -66,3 +67,43 @@ def test_a_long_queue_calls_for_more_and_an_empty_one_for_fewer():
     assert decide_workers(GroupObservation(1, 100, 10), ScalingHistory(), policy, worker, NOW).replicas == 4
     assert decide_workers(GroupObservation(4, 0, 0), ScalingHistory(), policy, worker, NOW).replicas == 1
     assert decide_workers(GroupObservation(4, 0, 35), ScalingHistory(), policy, worker, NOW).replicas == 4
+
+
+@given(st.integers(0, 50), counts, counts, workers)
+def test_what_is_at_work_keeps_its_places(replicas, waiting, in_flight, worker):
+    decided = decide_workers(
+        GroupObservation(replicas, waiting, in_flight), ScalingHistory(), ScalingSpec(), worker, NOW
+    )
+    if replicas <= worker.max:
+        needed = min(math.ceil(in_flight / worker.concurrency), worker.max)
+        assert decided.replicas >= min(needed, max(replicas, needed))
+
+
+@given(st.integers(1, 20), counts, counts, st.integers(0, 1000), workers)
+def test_more_that_waits_never_means_fewer_workers(replicas, waiting, more, in_flight, worker):
+    def decided(count):
+        seen = GroupObservation(replicas, count, in_flight)
+        return decide_workers(seen, ScalingHistory(), ScalingSpec(), worker, NOW).replicas
+
+    assert decided(waiting + more) >= decided(waiting)
+
+
+@given(observations, workers)
+def test_a_decision_that_was_carried_out_is_not_changed_by_looking_again(seen, worker):
+    first = decide_workers(seen, ScalingHistory(), ScalingSpec(), worker, NOW)
+    past = remember(ScalingHistory(), seen, first)
+    again = GroupObservation(first.replicas, seen.waiting, seen.in_flight)
+    settled = decide_workers(again, past, ScalingSpec(cooldown_seconds=0), worker, NOW)
+    third = GroupObservation(settled.replicas, seen.waiting, seen.in_flight)
+    assert decide_workers(third, past, ScalingSpec(cooldown_seconds=0), worker, NOW).replicas == settled.replicas
+
+
+def test_a_change_of_direction_waits_for_the_cooldown_and_says_how_long():
+    worker, policy = WorkerSpec(min=1, max=5, concurrency=10), ScalingSpec(cooldown_seconds=30)
+    grown = ScalingHistory(changed_at=NOW, last_direction=1)
+    idle = GroupObservation(4, 0, 0)
+    early = decide_workers(idle, grown, policy, worker, NOW + timedelta(seconds=10))
+    assert (early.replicas, "20 s left" in early.reason.summary) == (4, True)
+    assert decide_workers(idle, grown, policy, worker, NOW + timedelta(seconds=30)).replicas == 1
+    busy = GroupObservation(4, 10_000, 40)
+    assert decide_workers(busy, grown, policy, worker, NOW).replicas == 5, "more of the same need not wait"

@@ -29,7 +29,7 @@ from aicompany.tasks.events import (
     TaskUndone,
     ToolsUsed,
 )
-from aicompany.tasks.intake import OrderRequest, accept_order
+from aicompany.tasks.intake import OrderRequest, accept_order, title_of
 from aicompany.tasks.kind import kind_of
 from aicompany.tasks.priority import analyse_priority
 from aicompany.tasks.state import TRANSITIONS, Task, fold_task, has_nothing_to_do
@@ -220,6 +220,9 @@ def accept(**fields):
         ({"prompt": " \n"}, OrderInvalid, "empty"),
         ({"prompt": "a\x00b"}, OrderInvalid, "NUL"),
         ({"prompt": "\ud800"}, OrderInvalid, "Unicode"),
+        ({"prompt": "p", "title": "\ud800"}, OrderInvalid, "title is not valid Unicode"),
+        ({"prompt": "p", "requester": "a\udfff"}, OrderInvalid, "requester is not valid Unicode at character 1"),
+        ({"prompt": "p", "attachments": [Attachment(name="f", content="\ud800")]}, OrderInvalid, "the file f is not"),
         ({"prompt": "ä" * 501}, OrderTooLarge, "1,002 bytes"),
         ({"prompt": "p", "attachments": [Attachment(name="f", content="x" * 101)]}, OrderTooLarge, "101 bytes"),
         ({"prompt": "p", "attachments": [Attachment(name="f", content="\x00")]}, OrderInvalid, "not text"),
@@ -236,3 +239,48 @@ def test_an_accepted_order_is_one_change_with_one_message():
     (append,), (message,) = accepted.change.appends, accepted.change.outgoing
     assert (append.expected_version, append.events[0].event_type) == (0, "task_submitted")
     assert (message.queue, message.message_id) == ("pm.normal", "plan_order:new:1")
+
+
+@given(
+    st.text() | st.text(st.characters(categories=["Cs", "Ll", "Zs"])),
+    st.none() | st.text(st.characters(categories=["Cs", "Ll"]), max_size=20),
+    st.lists(st.builds(Attachment, name=st.just("f"), content=st.text(st.characters())), max_size=3),
+    st.none() | st.floats(min_value=0, exclude_min=True),
+    st.floats(min_value=0, exclude_min=True),
+)
+def test_whatever_is_handed_in_is_refused_with_a_sentence_or_can_be_stored_and_read_again(
+    prompt, title, files, wished, limit
+):
+    request = OrderRequest(prompt=prompt, title=title, attachments=tuple(files), deadline_seconds=wished)
+    limits = OrdersSpec(prompt_bytes_max=50, attachment_bytes_max=50, attachments_max=2, deadline_seconds=limit)
+    try:
+        accepted = accept_order(request, limits, now=NOW, new_id=lambda: "new", trace_id=TraceId("0" * 32))
+    except OrderInvalid:
+        return
+    submitted = TaskSubmitted.model_validate_json(accepted.change.appends[0].events[0].data)
+    assert submitted.prompt == prompt
+    assert submitted.attachments == tuple(files)
+    assert submitted.title
+    assert submitted.deadline is not None
+    assert submitted.deadline >= NOW
+    if min(wished or limit, limit) < 1e9:
+        assert abs((submitted.deadline - NOW).total_seconds() - min(wished or limit, limit)) < 1e-3
+
+
+def test_the_same_key_of_the_same_requester_is_the_same_order():
+    limits = OrdersSpec()
+
+    def accepted(requester, key):
+        request = OrderRequest(prompt="p", requester=requester)
+        drawn = iter("abcdefgh")
+        return accept_order(
+            request, limits, now=NOW, new_id=lambda: next(drawn), trace_id=TraceId("0" * 32), idempotency_key=key
+        ).task_id
+
+    assert accepted("me", "k") == accepted("me", "k")
+    assert len({accepted("me", "k"), accepted("you", "k"), accepted("me", "l"), accepted("me", None)}) == 4
+
+
+def test_a_long_first_line_is_shortened_in_the_title():
+    title = title_of("\n  " + "word " * 40 + "\nmore")
+    assert (len(title) <= 80, title.endswith("word…")) == (True, True)

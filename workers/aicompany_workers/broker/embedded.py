@@ -17,7 +17,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from aicompany.errors import BrokerUnavailable, DefectError, QueueFull
+import structlog
+
+from aicompany.errors import AICompanyError, BrokerUnavailable, DefectError, QueueFull
 from aicompany.messaging.topology import DEAD_QUEUE, QueueLimits, Topology
 from aicompany.ports.broker import Delivery, Outgoing, QueueDepth
 from aicompany.ports.clock import Clock
@@ -26,6 +28,8 @@ from aicompany_workers.store.sqlite.database import SqliteDatabase
 
 DELIVERY_LIMIT = "delivery_limit"
 """Reason of a dead letter that was handed out too often."""
+
+log = structlog.get_logger()
 
 _LOAD = """
 SELECT sequence, queue, message_id, body, due_at, published_at, delivery_count, reason, source_queue
@@ -236,7 +240,13 @@ class EmbeddedBroker:
             sequence, DEAD_QUEUE, message.message_id, message.body, 0.0, self._clock.now().timestamp(),
             reason=reason, source_queue=message.queue,
         )  # fmt: skip
-        await self._journal.replace(message, dead)
+        try:
+            await self._journal.replace(message, dead)
+        except AICompanyError as error:
+            # It must not be lost with the write: it waits in its place and is buried at its next end.
+            log.warning("broker.burial_delayed", queue=message.queue, code=error.code, reason=error.message)
+            self._enqueue(message)
+            return
         self._enqueue(dead)
         self._dispatch(self._queues[DEAD_QUEUE])
 

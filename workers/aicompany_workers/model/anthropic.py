@@ -40,8 +40,6 @@ from aicompany_workers.model.retry_after import retry_after_seconds
 
 _STREAM_ABOVE_TOKENS = 16_000
 """Longer answers are streamed: the SDK refuses to wait for what may take longer than ten minutes in silence."""
-_LIMITS = httpx2.Limits(max_connections=5000, max_keepalive_connections=5000)
-"""How many calls there are at once is decided before, by `spec.model.concurrency`; each may keep its connection."""
 _CONNECT_SECONDS = 30.0
 """Longest wait for a connection; an answer may take much longer, an address that swallows packets may not."""
 _CONNECTIONS = httpx2.Limits(max_connections=5000, max_keepalive_connections=500)

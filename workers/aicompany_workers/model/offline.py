@@ -207,7 +207,7 @@ def _talk(messages: Sequence[ModelMessage]) -> tuple[tuple[Block, ...], StopReas
     if wish := _ORDER_WISH.match(said):
         use = ToolUseBlock(id=f"offline_{len(messages)}", name="place_order", input={"prompt": wish[1].strip()})
         return (use,), StopReason.TOOL_USE
-    turns = sum(message.role == "user" for message in messages)
+    turns = sum(isinstance(m.content[0], TextBlock) for m in messages if m.role == "user")
     text = (
         f"{OFFLINE_NOTICE}\n\nI heard: {title_of(said)} (turn {turns}). Without a model I cannot talk about it, but "
         "I can place an order: begin with “order:” and say what is to be done."

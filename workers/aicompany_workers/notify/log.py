@@ -1,6 +1,7 @@
 """Notices as lines of a file, and in the log."""
 
 import asyncio
+import errno
 import json
 import os
 from dataclasses import asdict
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from aicompany.errors import PassingError
 from aicompany.ports.notifier import Notice
 
 log = structlog.get_logger()
@@ -38,16 +40,35 @@ class LogNotifier:
         return f"{self._path.name}#{notice.id}"
 
     def _read_told(self) -> set[str]:
+        """The ids of whole lines; a torn last line (the disk was full) is cut off, so that the next stands alone."""
         if not self._path.exists():
             return set()
-        with self._path.open(encoding="utf-8") as lines:
-            return {json.loads(line)["id"] for line in lines if line.endswith("\n")}
+        content = self._path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if len(whole) < len(content):
+            os.truncate(self._path, len(whole))
+        return {notice_id for line in whole.splitlines() if (notice_id := _id_in(line)) is not None}
 
     def _append(self, notice: Notice) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        line = json.dumps(asdict(notice), ensure_ascii=False) + "\n"
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        line = (json.dumps(asdict(notice), ensure_ascii=False) + "\n").encode()
         try:
-            os.write(descriptor, line.encode())
-        finally:
-            os.close(descriptor)
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                before = os.fstat(descriptor).st_size
+                if os.write(descriptor, line) < len(line):
+                    os.ftruncate(descriptor, before)
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise PassingError(
+                f"the notice cannot be written to {self._path} ({error.strerror}); free space"
+            ) from error
+
+
+def _id_in(line: bytes) -> str | None:
+    try:
+        return str(json.loads(line)["id"])
+    except (ValueError, KeyError, TypeError):
+        return None

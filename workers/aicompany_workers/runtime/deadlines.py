@@ -18,14 +18,14 @@ from aicompany.ports.event_store import Change, CompanyQueries, EventStore
 from aicompany_workers.runtime.effects import outgoing_of
 
 _INTERVAL_SECONDS = 1.0
-_TOLD_MAX = 10_000
+_BATCH = 100
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class DeadlineWatch:
-    """Looks once a second; each overdue order is told once by this process, and the inbox knows doubles."""
+    """Looks once a second; each overdue order is told once; over a restart, the inbox knows doubles."""
 
     store: EventStore
     queries: CompanyQueries
@@ -37,15 +37,14 @@ class DeadlineWatch:
         told: set[str] = set()
         while True:
             try:
-                overdue = await self.queries.overdue(self.clock.now())
+                # Those that were told and have not ended yet must not hide the others behind the limit.
+                overdue = await self.queries.overdue(self.clock.now(), limit=len(told) + _BATCH)
                 for order in overdue:
                     if order not in told:
                         await self._tell(TaskId(order))
-                        told.add(order)
+                told = set(overdue)
             except AICompanyError as error:
                 log.warning("deadlines.unavailable", code=error.code, reason=error.message)
-            if len(told) > _TOLD_MAX:
-                told.clear()
             await asyncio.sleep(_INTERVAL_SECONDS)
 
     async def _tell(self, order: TaskId) -> None:

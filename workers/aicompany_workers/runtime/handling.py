@@ -25,7 +25,8 @@ from aicompany_workers.telemetry.facts import HandlingObserver, MessageHandled
 _CONFLICTS_MAX = 50
 """Times a message is decided anew because somebody else was faster; each time that somebody made progress."""
 _STORE_PAUSE_SECONDS = 1.0
-"""A message is given back this long after the store refused, so that it does not spin."""
+"""Between two tries to commit while the store is away. The message stays in hand: giving it back would count as a
+delivery, and a store that is away for a while would make poison of innocent messages."""
 
 log = structlog.get_logger()
 
@@ -67,31 +68,36 @@ class Handling:
             # The worker stops: somebody else gets the message, what is stored of it stays.
             await asyncio.shield(self.broker.nack(delivery))
             raise
-        except PassingError as error:
-            log.warning("message.given_back", code=error.code, reason=error.message)
-            await asyncio.sleep(_STORE_PAUSE_SECONDS)
-            await self.broker.nack(delivery)
-            return "given_back"
         await self.broker.ack(delivery)
         return outcome
 
     async def _process_and_commit(self, delivery: Delivery, envelope: Envelope) -> str:
-        """Returns the outcome once it is committed. Raises `PassingError` only when the store is not there."""
+        """Returns the outcome once it is committed, however long the store is away."""
         message = Message(envelope, self.worker, delivery.redelivered)
-        if message.redelivered and await self.store.is_handled(envelope.id):
+        while True:
+            try:
+                return await self._try(message)
+            except PassingError as error:
+                log.warning("message.waits_for_store", code=error.code, reason=error.message)
+                await asyncio.sleep(_STORE_PAUSE_SECONDS)
+            # From here on the message may find traces of its own first try.
+            message = replace(message, redelivered=True)
+
+    async def _try(self, message: Message) -> str:
+        """One try, and as many more as somebody else changes the same aggregates meanwhile."""
+        if message.redelivered and await self.store.is_handled(message.envelope.id):
             return "already_handled"
         for _ in range(_CONFLICTS_MAX):
             try:
                 outcome, effects = await self._process(message)
-                await self._commit(envelope, effects)
+                await self._commit(message.envelope, effects)
             except VersionConflict:
-                # From here on the message may find traces of its own first try.
                 message = replace(message, redelivered=True)
             except AlreadyHandled:
                 return "already_handled"
             else:
                 return outcome
-        raise PassingError(f"message {envelope.id} met {_CONFLICTS_MAX} version conflicts in a row")
+        raise PassingError(f"message {message.envelope.id} met {_CONFLICTS_MAX} version conflicts in a row")
 
     async def _process(self, message: Message) -> tuple[str, Effects]:
         try:

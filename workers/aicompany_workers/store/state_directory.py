@@ -43,7 +43,8 @@ class StateDirectory:
     def acquire(self) -> None:
         """Make the directory and own it. Raises `StateUnusable`: owned by another, read-only, full, no directory."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            # Orders, files and answers are nobody else's business.
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = (self.path / LOCK_FILE).open("a+")
         except OSError as error:
             raise StateUnusable(self._explained(error)) from error

@@ -13,7 +13,7 @@ class MessageHandled:
     role: str
     envelope: Envelope
     outcome: str
-    """`done`, `retried`, `postponed`, `given_up`, `given_back` or `already_handled`."""
+    """`done`, `retried`, `postponed`, `given_up` or `already_handled`."""
     duration_seconds: float
 
 
