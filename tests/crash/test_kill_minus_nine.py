@@ -14,11 +14,12 @@ import sqlite3
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 from tests.crash.victim import live
-from tests.messages_api.server import MessagesApi
+from tests.messages_api.server import MessagesApi, Reply
 from tests.waiting import eventually
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "200"))
@@ -56,7 +57,7 @@ class Attacker:
         async with httpx2.AsyncClient(base_url=await self.url(), timeout=5) as http:
             for _ in range(ORDERS_A_ROUND):
                 with suppress(httpx2.TransportError):
-                    answer = await http.post("/v1/tasks", json={"prompt": self._prompt()})
+                    answer = await http.post("/v1/tasks", json=self._order())
                     assert answer.status_code == 202, answer.text
                     self.accepted.add(answer.json()["id"])
 
@@ -73,11 +74,37 @@ class Attacker:
         await asyncio.to_thread(process.join, 10)
         assert process.exitcode == -signal.SIGKILL, "the company ended by itself"
 
-    def _prompt(self) -> str:
+    def _order(self) -> dict[str, str]:
+        """Plain orders, lists, orders that Claude plans and that make files, and orders that are refused half-way."""
         self.number += 1
-        if self.number % 3 == 0:
-            return json.dumps([f"order {self.number} part {part}" for part in range(3)])
-        return f"order {self.number}"
+        match self.number % 5:
+            case 0:
+                return {"prompt": json.dumps([f"order {self.number} part {part}" for part in range(3)])}
+            case 1:
+                return {"prompt": f"order {self.number} planned", "kind": "code"}
+            case 2 if self.number % 4 == 0:
+                return {"prompt": f"order {self.number} refused", "kind": "code"}
+            case _:
+                return {"prompt": f"order {self.number}"}
+
+
+def claude(body: dict[str, Any]) -> Reply:
+    """Plans two phases, writes a file in the first, refuses the second phase of orders that say so."""
+    texts = [block.get("text", "") for message in body["messages"] for block in message["content"]]
+    if "format" in body.get("output_config", {}):
+        number = next(word for text in texts for word in text.split() if word.isdigit())
+        ending = "refused" if "refused" in texts[0] else "done"
+        phases = [(f"step {number} writes",), (f"step {number} {ending}", f"step {number} beside")]
+        plan = {"phases": [{"name": "p", "steps": [_step(title) for title in titles]} for titles in phases]}
+        return Reply(content=({"type": "text", "text": json.dumps(plan)},))
+    if _instruction(texts[-1]).endswith("writes") and len(body["messages"]) == 1:
+        use = {"type": "tool_use", "id": "t", "name": "write_file", "input": {"path": "out.txt", "content": "x"}}
+        return Reply(content=(use,), stop_reason="tool_use")
+    return Reply(stop_reason="refusal" if "refused" in _instruction(texts[-1]) else "end_turn")
+
+
+def _step(title: str) -> dict[str, str]:
+    return {"title": title, "instruction": title, "kind": "writing", "speciality": ""}
 
 
 def judge(state: Path, api: MessagesApi, attacker: Attacker) -> dict[str, int]:
@@ -91,8 +118,14 @@ def judge(state: Path, api: MessagesApi, attacker: Attacker) -> dict[str, int]:
         task: json.loads(data)["prompt"] for task, kind, data in events if kind == "task_submitted" and "." in task
     }
     notices = Counter(json.loads(line)["task_id"] for line in (state / "notices.jsonl").read_text().splitlines())
-    calls = Counter(body["messages"][0]["content"][-1]["text"].strip() for body in api.requests)
-    calls = Counter({_instruction(text): count for text, count in calls.items()})
+    calls = Counter(_instruction(body["messages"][0]["content"][-1]["text"]) for body in api.requests)
+    answers = {step: kinds[step, "model_answered"] for step in steps}
+    refused = {
+        task for task, kind, data in events if kind == "task_submitted" and "refused" in data and "." not in task
+    }
+    wanted = {order: "task_failed" if order in refused else "task_completed" for order in orders}
+    made = {path.parts[-3] for path in (state / "workspaces").rglob("files/out.txt")}
+    planned = {task for task, kind, data in events if kind == "plan_made" and '"source":"model"' in data}
     return {
         "rounds": ROUNDS,
         "killed_while_starting": attacker.killed_in_start,
@@ -101,13 +134,24 @@ def judge(state: Path, api: MessagesApi, attacker: Attacker) -> dict[str, int]:
         "steps": len(steps),
         "lost": len(attacker.accepted - orders) + sum(_ends(kinds, order) == 0 for order in orders),
         "ended_twice": sum(_ends(kinds, task) > 1 for task in [*orders, *steps]),
-        "not_completed": sum(kinds[order, "task_completed"] != 1 for order in orders),
+        "planned_by_claude": len(planned),
+        "refused": len(refused),
+        "ended_wrongly": sum(kinds[order, end] != 1 for order, end in wanted.items()),
+        "files_missing": len(planned - made),
         "told_twice": sum(count > 1 for count in notices.values()),
         "never_told": sum(notices[order] == 0 for order in orders),
-        "answers_stored_twice": sum(kinds[step, "model_answered"] != 1 for step in steps),
+        "tools_run_twice": sum(kinds[step, "tools_used"] > 1 for step in steps),
+        "plans_stored_twice": sum(kinds[order, "plan_made"] > 1 for order in orders),
+        "rolled_back": sum(kinds[order, "rollback_started"] for order in orders),
+        "answers_stored_twice": sum(count > (2 if "writes" in steps[step] else 1) for step, count in answers.items()),
         "model_calls": sum(calls.values()),
-        "repeated_calls": sum(calls[prompt] - 1 for prompt in steps.values()),
-        "unexplained_calls": sum(calls[prompt] > kinds[step, "task_started"] for step, prompt in steps.items()),
+        "repeated_calls": sum(max(0, calls[prompt] - answers[step]) for step, prompt in steps.items()),
+        # A call is made again only after the process died with the step at work, which shows as another start.
+        "unexplained_calls": sum(
+            calls[prompt] - answers[step] > max(0, kinds[step, "task_started"] - 1)
+            for step, prompt in steps.items()
+            if kinds[step, "task_cancelled"] == 0
+        ),
     }
 
 
@@ -116,7 +160,7 @@ def _ends(kinds: Counter, task: str) -> int:
 
 
 def _instruction(text: str) -> str:
-    return text.removeprefix("<instruction>\n").removesuffix("\n</instruction>")
+    return text.strip().removeprefix("<instruction>\n").removesuffix("\n</instruction>")
 
 
 @pytest.mark.timeout(1200)
@@ -124,6 +168,7 @@ async def test_every_accepted_order_ends_exactly_once(tmp_path, capsys):
     state = tmp_path / "state"
     state.mkdir()
     async with MessagesApi(latency_seconds=0.02).serving() as api:
+        api.script = claude
         attacker = Attacker(state, api, random.Random(SEED))
         for _ in range(ROUNDS):
             await attacker.round()
@@ -146,7 +191,10 @@ async def test_every_accepted_order_ends_exactly_once(tmp_path, capsys):
     with capsys.disabled():
         print(f"\ncrash test, seed {SEED}: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
     assert counts["accepted"] >= ROUNDS
-    wrong = ("lost", "ended_twice", "not_completed", "told_twice", "never_told", "answers_stored_twice")
-    assert {name: counts[name] for name in (*wrong, "unexplained_calls")} == dict.fromkeys(
-        (*wrong, "unexplained_calls"), 0
-    )
+    assert counts["planned_by_claude"] >= ROUNDS / 10
+    assert counts["rolled_back"] == counts["refused"]
+    wrong = (
+        "lost", "ended_twice", "ended_wrongly", "told_twice", "never_told", "files_missing", "tools_run_twice",
+        "plans_stored_twice", "answers_stored_twice", "unexplained_calls",
+    )  # fmt: skip
+    assert {name: counts[name] for name in wrong} == dict.fromkeys(wrong, 0)
