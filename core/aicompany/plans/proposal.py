@@ -12,7 +12,7 @@ from aicompany.spec.agents import AgentSpec
 from aicompany.spec.work import PlanningSpec
 from aicompany.tasks.complexity import complexity_of
 from aicompany.tasks.events import TaskSubmitted
-from aicompany.tasks.intake import check_text, check_unicode, title_of
+from aicompany.tasks.intake import check_text, title_of
 from aicompany.tasks.kind import kind_of
 from aicompany.tasks.task import TaskKind
 
@@ -109,7 +109,6 @@ def _listed_task(number: int, entry: object) -> ListedTask:
             f"entry {number} of the list is no task ({problem}); write a text, or an object with prompt, title and kind"
         ) from error
     check_text(f"entry {number} of the list", task.prompt)
-    check_unicode(f"the title of entry {number} of the list", task.title or "")
     return task if task.kind or not isinstance(entry, str) else task.model_copy(update={"kind": kind_of(entry)})
 
 

@@ -102,9 +102,7 @@ def _change_of(order: TaskId, submitted: TaskSubmitted, trace_id: TraceId) -> Ch
 def check_order(request: OrderRequest, orders: OrdersSpec) -> None:
     """Raises `OrderInvalid` or `OrderTooLarge` with what to do instead."""
     check_text("the prompt", request.prompt, bytes_max=orders.prompt_bytes_max)
-    named = {"title": request.title, "requester": request.requester, "conversation": request.conversation_id}
-    for what, text in named.items():
-        check_unicode(f"the {what}", text or "")
+    check_unicode("the conversation's id", request.conversation_id or "")
     if len(request.attachments) > orders.attachments_max:
         raise OrderTooLarge(
             f"{len(request.attachments)} files are attached, at most {orders.attachments_max} may be; "

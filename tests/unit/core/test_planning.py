@@ -62,8 +62,8 @@ def test_a_list_is_many_steps_in_one_phase():
         ('["a", ""]', "entry 2"),
         ('["a", " "]', "entry 2 of the list is empty"),
         (r'["\u0000"]', "entry 1 of the list is not text"),
-        (r'["\ud800"]', "entry 1 of the list is not valid Unicode"),
-        (r'[{"prompt": "a", "title": "\ud800"}]', "title of entry 1"),
+        (r'["\ud800"]', "entry 1 .*unicode"),
+        (r'[{"prompt": "a", "title": "\ud800"}]', "entry 1 .*title: .*unicode"),
     ],
 )
 def test_a_wrong_list_is_refused_with_the_entry(prompt, words):

@@ -71,12 +71,9 @@ def test_a_long_queue_calls_for_more_and_an_empty_one_for_fewer():
 
 @given(st.integers(0, 50), counts, counts, workers)
 def test_what_is_at_work_keeps_its_places(replicas, waiting, in_flight, worker):
-    decided = decide_workers(
-        GroupObservation(replicas, waiting, in_flight), ScalingHistory(), ScalingSpec(), worker, NOW
-    )
-    if replicas <= worker.max:
-        needed = min(math.ceil(in_flight / worker.concurrency), worker.max)
-        assert decided.replicas >= min(needed, max(replicas, needed))
+    seen = GroupObservation(min(max(replicas, worker.min), worker.max), waiting, in_flight)
+    decided = decide_workers(seen, ScalingHistory(), ScalingSpec(), worker, NOW)
+    assert decided.replicas >= min(math.ceil(in_flight / worker.concurrency), worker.max)
 
 
 @given(st.integers(1, 20), counts, counts, st.integers(0, 1000), workers)
