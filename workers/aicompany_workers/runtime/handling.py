@@ -64,8 +64,8 @@ class Handling:
     async def _settle(self, delivery: Delivery, envelope: Envelope) -> str:
         try:
             outcome = await self._process_and_commit(delivery, envelope)
-        except asyncio.CancelledError:
-            # The worker stops: somebody else gets the message, what is stored of it stays.
+        except BaseException:
+            # The worker stops, or breaks: somebody else gets the message, what is stored of it stays.
             await asyncio.shield(self.broker.nack(delivery))
             raise
         await self.broker.ack(delivery)
