@@ -57,6 +57,7 @@ def test_a_list_is_many_steps_in_one_phase():
     ("prompt", "words"),
     [
         (json.dumps(["x"] * 6), "6 tasks, at most 5"),
+        ("[]", "the list of tasks is empty"),
         ('["a", 7]', "entry 2"),
         ('[{"promt": "a"}]', "entry 1"),
         ('["a", ""]', "entry 2"),
