@@ -46,6 +46,8 @@ class OrderProgress:
     unpriced: int = 0
     kept_at: str | None = None
     failure: str | None = None
+    files: tuple[str, ...] = ()
+    """Files that were made."""
 
     def take(self, event: dict[str, Any]) -> str | None:
         """Take an event in; a line that tells it, `None` for what needs no telling."""
@@ -94,6 +96,7 @@ class OrderProgress:
             return None
         if subject == self.order:
             self.state = state
+            self.files = tuple(data.get("files", ()))
             if state == "failed":
                 self.failure = data["failure"]["message"]
             elif state == "cancelled":

@@ -69,4 +69,7 @@ def print_ended(task: dict[str, object], progress: OrderProgress, output: str) -
         print_data(task, output, "")
         click.echo(f"order {progress.order} {task['state']}: {progress.failure}", err=True)
     click.echo(f"{progress.totals} · {task['state']} · kept in {task['kept_at']}", err=True)
+    if progress.files:
+        beside = str(task["kept_at"]).removesuffix(".md") + ".files"
+        click.echo(f"made {', '.join(progress.files)} · in {beside}", err=True)
     return 0 if completed else ORDER_FAILED
