@@ -59,6 +59,12 @@ def test_what_ended_an_order_reopens_it_with_a_run_of_its_own(purpose, run, orde
     assert again.id != dead.stem
 
 
+def test_a_reopening_that_died_is_not_sent_again_under_the_id_it_died_with():
+    died = envelope_of(Purpose.REOPEN_ORDER, run=2)
+    again = replayed(died, order_run=1)
+    assert (again.run, again.id) == (3, "reopen_order:order:3")
+
+
 @given(st.sampled_from(sorted(SENT_AGAIN)), st.integers(1, 9), st.integers(1, 5))
 def test_anything_else_is_sent_again_about_the_same_run_and_never_under_an_id_that_was_handled(purpose, run, times):
     sent = [envelope_of(purpose, run)]

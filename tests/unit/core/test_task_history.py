@@ -107,6 +107,13 @@ def test_cost_only_grows_and_everything_of_a_run_begins_anew_with_the_next(histo
                 assert getattr(after, name) == getattr(fresh, name), name
 
 
+@given(histories())
+def test_the_files_are_those_of_all_tools_used_in_this_run_each_once(history):
+    task = history[1][-1]
+    touched = [name for used in task.tools_used for name in (*used.files_created, *used.files_changed)]
+    assert task.files == tuple(dict.fromkeys(touched))
+
+
 @given(histories(), st.integers(1, 3), st.integers(1, 3), st.booleans())
 def test_an_ended_task_an_older_run_and_a_counted_try_have_nothing_to_do(history, run, attempt, redelivered):
     task = history[1][-1]
