@@ -22,6 +22,7 @@ class TaskSubmitted(Event):
     kind: TaskKind
     lane: Lane
     lane_reason: str = Field(description="Why it has this lane.")
+    lane_is_wish: bool = Field(default=False, description="Whether the requester asked for the lane.")
     parent_id: str | None = Field(default=None, description="The order, for a step.")
     agent: str | None = Field(default=None, description="The agent, for a step.")
     attachments: tuple[Attachment, ...] = ()

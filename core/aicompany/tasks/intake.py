@@ -75,6 +75,7 @@ def accept_order(
         kind=kind,
         lane=lane,
         lane_reason=lane_reason,
+        lane_is_wish=request.priority is not None,
         attachments=request.attachments,
         requester=request.requester,
         conversation_id=request.conversation_id,

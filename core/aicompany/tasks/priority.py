@@ -33,7 +33,7 @@ def analyse_priority(
     lane, reason = _lane_of_words(prompt)
     if kind is TaskKind.OPERATIONS and lane is Lane.HIGH:
         lane, reason = Lane.CRITICAL, f"{reason}, and it is about operations"
-    return _raised_by_age(lane, reason, age_seconds)
+    return raised_by_age(lane, reason, age_seconds)
 
 
 def _lane_of_words(prompt: str) -> tuple[Lane, str]:
@@ -44,7 +44,8 @@ def _lane_of_words(prompt: str) -> tuple[Lane, str]:
     return Lane.NORMAL, "nothing says otherwise"
 
 
-def _raised_by_age(lane: Lane, reason: str, age_seconds: float) -> tuple[Lane, str]:
+def raised_by_age(lane: Lane, reason: str, age_seconds: float) -> tuple[Lane, str]:
+    """The lane of an order that has waited so long, and why; not for a lane that its requester asked for."""
     steps = int(max(0.0, age_seconds) // AGES_A_LANE_SECONDS)
     raised = LANES[max(Lane.HIGH.rank, lane.rank - steps)] if lane.rank > Lane.HIGH.rank else lane
     if raised is lane:

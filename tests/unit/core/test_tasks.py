@@ -170,6 +170,13 @@ def test_words_of_urgency_pick_the_lane(prompt, lane):
     assert analyse_priority(prompt, TaskKind.WRITING)[0] is lane
 
 
+def test_an_order_remembers_whether_its_lane_was_asked_for():
+    for wished in (None, Lane.LOW):
+        (append,) = accept(prompt="Write a poem", priority=wished).change.appends
+        submitted = TaskSubmitted.model_validate_json(append.events[0].data)
+        assert submitted.lane_is_wish is (wished is not None)
+
+
 def test_waiting_raises_a_lane_an_hour_but_never_to_critical():
     lanes = [analyse_priority("no rush", TaskKind.WRITING, age_seconds=3600 * h)[0] for h in (0, 1, 2, 9)]
     assert lanes == [Lane.LOW, Lane.NORMAL, Lane.HIGH, Lane.HIGH]

@@ -11,6 +11,7 @@ from aicompany.errors import AnswerInvalid, DefectError, VersionConflict
 from aicompany.events import Event
 from aicompany.ids import TaskId, message_id_of
 from aicompany.messaging.envelope import Envelope, Purpose
+from aicompany.messaging.lanes import Lane
 from aicompany.plans.decide import NextMove, decide_cancel, decide_due, decide_next, decide_reopen, record_receipt
 from aicompany.plans.events import PlanMade
 from aicompany.plans.picture import OrderPicture
@@ -18,7 +19,6 @@ from aicompany.plans.plan import Plan, PlanSource, StepOutcome
 from aicompany.plans.proposal import PlanProposal, plan_of, plan_without_model, planning_messages, planning_system
 from aicompany.plans.result import compose_result
 from aicompany.plans.state import Order
-from aicompany.ports.broker import Outgoing
 from aicompany.ports.clock import Clock
 from aicompany.ports.event_store import AggregateType, Append
 from aicompany.ports.model import Model, ModelRequest
@@ -32,6 +32,7 @@ from aicompany.tasks.events import (
     TaskStarted,
     TaskSubmitted,
 )
+from aicompany.tasks.priority import raised_by_age
 from aicompany.tasks.state import Task
 from aicompany.tasks.task import TaskState
 from aicompany.usage import NO_USAGE
@@ -213,34 +214,44 @@ class PMRole:
         appends = [append_to(AggregateType.TASK, order.id, order.task.version, events)]
         after = self._after(order, events)
         run = after.run
-        outgoing: list[Outgoing] = []
-        for step in move.dispatch:
-            appends.append(self._dispatch(picture, after, step, run))
-            agent = after.step(step).agent or self.spec.fallback_agent.name
-            outgoing.append(outgoing_of(step_envelope(Purpose.RUN_STEP, step, agent, cause, run=run)))
+        lane, lane_reason = self._lane_of_steps(after)
+        appends += [self._dispatch(picture, after, step, lane, lane_reason) for step in move.dispatch]
         appends += self._cancellations(picture, move)
-        for step in move.undo:
-            agent = after.step(step).agent or self.spec.fallback_agent.name
-            outgoing.append(outgoing_of(step_envelope(Purpose.UNDO_STEP, step, agent, cause, run=run)))
+        outgoing = [
+            outgoing_of(step_envelope(purpose, step, self._agent_of(after, step), cause, lane=lane, run=run))
+            for purpose, steps in ((Purpose.RUN_STEP, move.dispatch), (Purpose.UNDO_STEP, move.undo))
+            for step in steps
+        ]
         if move.deliver:
             outgoing.append(outgoing_of(delivery_of(order.id, cause, run=run)))
             log.info("order.ended", state=after.task.state.value)
         return Effects(tuple(appends), tuple(outgoing))
 
-    def _dispatch(self, picture: OrderPicture, order: Order, step_id: TaskId, run: int) -> Append:
+    def _lane_of_steps(self, order: Order) -> tuple[Lane, str]:
+        """The order's lane, raised when the order has waited long and its requester did not choose the lane."""
+        submitted = order.task.submitted
+        if submitted.lane_is_wish:
+            return submitted.lane, "the order's lane, which its requester asked for"
+        age_seconds = (self.clock.now() - order.task.submitted_at).total_seconds()
+        return raised_by_age(submitted.lane, "the order's lane", age_seconds)
+
+    def _agent_of(self, order: Order, step: TaskId) -> str:
+        return order.step(step).agent or self.spec.fallback_agent.name
+
+    def _dispatch(self, picture: OrderPicture, order: Order, step_id: TaskId, lane: Lane, lane_reason: str) -> Append:
         step = order.step(step_id)
         existing = picture.steps.get(step_id)
         if existing is not None:
-            again = TaskReopened(run=run, reason="its order runs again")
+            again = TaskReopened(run=order.run, reason="its order runs again")
             return append_to(AggregateType.TASK, step_id, existing.version, [again])
         submitted = TaskSubmitted(
             title=step.title,
             prompt=step.instruction,
             kind=step.kind,
-            lane=order.task.submitted.lane,
-            lane_reason="its order's lane",
+            lane=lane,
+            lane_reason=lane_reason,
             parent_id=order.id,
-            agent=step.agent or self.spec.fallback_agent.name,
+            agent=self._agent_of(order, step_id),
         )
         return append_to(AggregateType.TASK, step_id, 0, [submitted])
 

@@ -2,15 +2,16 @@
 
 from aicompany.ids import TaskId, message_id_of, order_id_of
 from aicompany.messaging.envelope import Envelope, Purpose
+from aicompany.messaging.lanes import Lane
 
 
-def step_envelope(purpose: Purpose, step: TaskId, agent: str, cause: Envelope, *, run: int) -> Envelope:
+def step_envelope(purpose: Purpose, step: TaskId, agent: str, cause: Envelope, *, lane: Lane, run: int) -> Envelope:
     """To an agent: run or undo a step, in the order's run number `run`."""
     return Envelope(
         id=message_id_of(purpose, step, run),
         purpose=purpose,
         task_id=step,
-        lane=cause.lane,
+        lane=lane,
         agent=agent,
         run=run,
         trace_id=cause.trace_id,
