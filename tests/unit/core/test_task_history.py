@@ -114,6 +114,12 @@ def test_the_files_are_those_of_all_tools_used_in_this_run_each_once(history):
     assert task.files == tuple(dict.fromkeys(touched))
 
 
+def test_files_of_several_tools_are_listed_in_order():
+    first = ToolsUsed(call=1, results=(), files_created=("b",), files_changed=("a",))
+    second = ToolsUsed(call=2, results=(), files_created=("c",), files_changed=("b",))
+    assert step(first, second).files == ("b", "a", "c")
+
+
 @given(histories(), st.integers(1, 3), st.integers(1, 3), st.booleans())
 def test_an_ended_task_an_older_run_and_a_counted_try_have_nothing_to_do(history, run, attempt, redelivered):
     task = history[1][-1]
