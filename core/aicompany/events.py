@@ -1,6 +1,6 @@
 """What all events have in common: a frozen value with a stable type name, JSON in the store."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -26,6 +26,3 @@ def index_by_type(*events: type[Event]) -> dict[str, type[Event]]:
             raise TypeError(f"two events are called {event.event_type}")
         index[event.event_type] = event
     return index
-
-
-JsonObject = dict[str, Any]

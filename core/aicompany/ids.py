@@ -9,7 +9,6 @@ import hashlib
 from typing import NewType
 
 TaskId = NewType("TaskId", str)
-ConversationId = NewType("ConversationId", str)
 MessageId = NewType("MessageId", str)
 TraceId = NewType("TraceId", str)
 

@@ -43,6 +43,3 @@ class TurnFailed(Event):
     event_type: ClassVar[str] = "turn_failed"
     turn: int
     failure: Failure
-
-
-ConversationEvent = ConversationStarted | TurnTaken | TurnAnswered | TurnFailed

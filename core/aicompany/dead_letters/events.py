@@ -24,6 +24,3 @@ class MessageReplayed(Event):
     event_type: ClassVar[str] = "message_replayed"
     by: str
     run: int
-
-
-DeadLetterEvent = MessageBuried | MessageReplayed

@@ -66,6 +66,3 @@ class ResultDelivered(Event):
     reference: str
     kept_at: str = Field(description="File the result is kept in; files that were made lie beside it.")
     run: int = 1
-
-
-PlanEvent = PlanMade | StepsDispatched | StepEnded | PhaseCompleted | RollbackStarted | ResultDelivered

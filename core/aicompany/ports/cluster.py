@@ -34,5 +34,8 @@ class Cluster(Protocol):
     async def workers(self) -> list[WorkerStatus]:
         """All workers now."""
 
+    def replicas(self, group: WorkerGroup) -> int:
+        """Workers of the group that are to stay, as `scale` was last told."""
+
     async def scale(self, group: WorkerGroup, replicas: int) -> None:
         """Have this many. Fewer: idle ones go first, a busy one finishes before it goes."""

@@ -12,10 +12,6 @@ from aicompany.spec.section import Section
 from aicompany.spec.work import BreakerSpec, OrdersSpec, PlanningSpec, QueuesSpec, RetrySpec
 from aicompany.spec.workers import WorkersSpec
 
-GROUP = "aicompany.io"
-VERSION = "v1alpha1"
-KIND = "AICompany"
-
 
 class CompanySpec(Section):
     """What the company should be."""

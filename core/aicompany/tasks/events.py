@@ -118,18 +118,3 @@ class TaskReopened(Event):
     event_type: ClassVar[str] = "task_reopened"
     run: int
     reason: str
-
-
-TaskEvent = (
-    TaskSubmitted
-    | TaskStarted
-    | ModelAnswered
-    | ToolsUsed
-    | RetryScheduled
-    | TaskPostponed
-    | TaskCompleted
-    | TaskFailed
-    | TaskCancelled
-    | TaskUndone
-    | TaskReopened
-)

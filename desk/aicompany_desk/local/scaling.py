@@ -10,11 +10,10 @@ from aicompany.messaging.topology import lane_queues
 from aicompany.observation import Unknown
 from aicompany.ports.broker import Broker
 from aicompany.ports.clock import Clock
-from aicompany.ports.cluster import WorkerGroup
+from aicompany.ports.cluster import Cluster, WorkerGroup
 from aicompany.scaling.decide import GroupObservation, ScaleDecision, ScalingHistory, decide_workers, remember
 from aicompany.spec.scaling import ScalingSpec
 from aicompany.spec.workers import WorkerSpec
-from aicompany_desk.local.cluster import LocalCluster
 
 log = structlog.get_logger()
 
@@ -23,7 +22,7 @@ log = structlog.get_logger()
 class ScalingLoop:
     """Holds no rule: `aicompany.scaling.decide` has them all."""
 
-    cluster: LocalCluster
+    cluster: Cluster
     broker: Broker
     groups: dict[WorkerGroup, WorkerSpec]
     policy: ScalingSpec

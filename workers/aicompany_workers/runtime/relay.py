@@ -30,7 +30,6 @@ class OutboxRelay:
         self._outbox = outbox
         self._broker = broker
         self._full_queues: set[str] = set()
-        self.published_total = 0
 
     async def run(self) -> None:
         """Carry until cancelled."""
@@ -57,7 +56,6 @@ class OutboxRelay:
         taken = await self._publish(rows)
         if taken:
             await self._outbox.mark_published([row.sequence for row in taken])
-            self.published_total += len(taken)
         return False
 
     async def _publish(self, rows: Sequence[OutboxRow]) -> list[OutboxRow]:

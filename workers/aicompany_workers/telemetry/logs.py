@@ -5,7 +5,6 @@ else), `trace_id`. Lines of other libraries get the same shape.
 """
 
 import logging
-import sys
 from collections.abc import MutableMapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -27,11 +26,6 @@ def write_logs_to_file(path: Path, spec: LoggingSpec) -> None:
     _install(
         RotatingFileHandler(path, maxBytes=spec.file_bytes_max, backupCount=spec.files_max, encoding="utf-8"), spec
     )
-
-
-def write_logs_to_stderr(spec: LoggingSpec) -> None:
-    """Send all log lines of this process to standard error, where a container's are collected."""
-    _install(logging.StreamHandler(sys.stderr), spec)
 
 
 def _install(handler: logging.Handler, spec: LoggingSpec) -> None:
