@@ -4,6 +4,7 @@ yoyo is only loaded when something has to be applied, so that opening a current 
 """
 
 import sqlite3
+import warnings
 from pathlib import Path
 
 from aicompany.errors import StateUnusable
@@ -72,13 +73,16 @@ def _apply(path: Path) -> None:
     from yoyo import get_backend, read_migrations  # noqa: PLC0415 - see the module's first lines
 
     try:
-        backend = get_backend(f"sqlite:///{path}")
-        try:
-            migrations = read_migrations(str(_DIRECTORY))
-            with backend.lock():
-                backend.apply_migrations(backend.to_apply(migrations))
-        finally:
-            backend.connection.close()
+        with warnings.catch_warnings():
+            # yoyo notes the time of a migration through sqlite3's default adapter, which Python 3.12 warns of.
+            warnings.filterwarnings("ignore", "The default datetime adapter", DeprecationWarning)
+            backend = get_backend(f"sqlite:///{path}")
+            try:
+                migrations = read_migrations(str(_DIRECTORY))
+                with backend.lock():
+                    backend.apply_migrations(backend.to_apply(migrations))
+            finally:
+                backend.connection.close()
     except sqlite3.OperationalError as error:
         raise StateUnusable(
             f"the state file {path} cannot be written ({error}); check the directory, or name another with --state"
