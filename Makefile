@@ -7,7 +7,7 @@ RUN_STAMP := .venv/.run-ready
 DEV_STAMP := .venv/.dev-ready
 
 help: ## List what can be done
-	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 run: $(RUN_STAMP) ## Set up, then carry out the example order and print its result
 	@$(BIN)/aicompany run examples/company.yaml examples/orders/release-notes.yaml
@@ -44,8 +44,9 @@ clean: ## Forget the environment and all caches
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-setup: $(RUN_STAMP)
-setup-dev: $(DEV_STAMP)
+setup: $(RUN_STAMP) ## Only set up what `make run` needs
+
+setup-dev: $(DEV_STAMP) ## Only set up what the other targets need
 
 $(RUN_STAMP): requirements/run.lock pyproject.toml scripts/setup
 	@scripts/setup run
