@@ -25,7 +25,11 @@ from tests.waiting import eventually
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "200"))
 SEED = int(os.environ.get("CRASH_SEED", "20261120"))
 ORDERS_A_ROUND = 5
-LIFE_SECONDS_MAX = 1.0
+LIFE_SECONDS_MAX = 0.5
+"""Of a company that has started, however long that took."""
+KILLED_EARLY = 0.2
+"""Part of the rounds in which the company may be killed while it starts."""
+START_SECONDS = 0.4
 
 _ENDS = ("task_completed", "task_failed", "task_cancelled")
 
@@ -63,7 +67,11 @@ class Attacker:
 
     async def round(self) -> None:
         process = self.start()
-        life_seconds = self.chance.uniform(0, LIFE_SECONDS_MAX)
+        if self.chance.random() < KILLED_EARLY:
+            life_seconds = self.chance.uniform(0, START_SECONDS)
+        else:
+            await self.url()
+            life_seconds = self.chance.uniform(0, LIFE_SECONDS_MAX)
         with suppress(TimeoutError):
             async with asyncio.timeout(life_seconds):
                 await self.hand_in_orders()

@@ -1,6 +1,8 @@
 """The writer: groups, a job that fails alone, a disk that is full, a reader that cannot write."""
 
 import asyncio
+import multiprocessing
+import random
 import sqlite3
 
 import pytest
@@ -109,6 +111,45 @@ def test_migrations_are_applied_once_and_in_order(tmp_path):
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
     connection.close()
     assert {"events", "inbox", "outbox", "performance_metrics", "task_current_state"} <= tables
+
+
+def test_a_process_killed_while_it_migrates_keeps_nobody_out(tmp_path):
+    chance = random.Random(7)
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["aicompany_workers.store.sqlite.migrations", "yoyo"])
+    killed_at_work = 0
+    for number in range(25):
+        path = tmp_path / f"{number}.db"
+        process = processes.Process(target=migrate, args=(path,), daemon=True)
+        process.start()
+        process.join(chance.uniform(0.0, 0.12))
+        if process.is_alive():
+            process.kill()
+            process.join()
+            killed_at_work += path.with_name(f"{path.name}.part").exists()
+        migrate(path)
+        connection = sqlite3.connect(path)
+        applied = [row[0] for row in connection.execute("SELECT migration_id FROM _yoyo_migration ORDER BY 1")]
+        connection.execute("SELECT count(*) FROM queue_messages, task_current_state").fetchone()
+        connection.close()
+        assert applied == known_migrations()
+    assert killed_at_work
+
+
+def test_an_older_file_is_brought_up_to_date_with_what_it_holds(tmp_path):
+    path = tmp_path / "company.db"
+    migrate(path)
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("DELETE FROM _yoyo_migration WHERE migration_id = '0003_embedded_queues'")
+    connection.execute("DROP TABLE queue_messages")
+    connection.execute("INSERT INTO inbox VALUES ('m', 'now')")
+    connection.commit()
+    connection.close()
+    assert migrate(path) == ["0003_embedded_queues"]
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT message_id FROM inbox").fetchall() == [("m",)]
+    connection.close()
 
 
 def test_a_state_directory_has_one_owner_at_a_time(tmp_path):

@@ -3,8 +3,11 @@
 yoyo is only loaded when something has to be applied, so that opening a current file costs one look-up.
 """
 
+import fcntl
 import sqlite3
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from aicompany.errors import StateUnusable
@@ -69,6 +72,31 @@ def _applied(path: Path) -> list[str]:
     return [row[0] for row in rows]
 
 
+@contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Hold the file's migration lock; it is free again when this process ends, however it ends."""
+    with path.with_name(f"{path.name}.migrating").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _copied(path: Path) -> Path:
+    """A copy to migrate, which takes the file's place when it is whole: a process killed meanwhile leaves the old."""
+    part = path.with_name(f"{path.name}.part")
+    for leftover in (part, part.with_name(f"{part.name}-journal")):
+        leftover.unlink(missing_ok=True)
+    if path.exists() and path.stat().st_size:
+        source, target = sqlite3.connect(path), sqlite3.connect(part)
+        try:
+            # What stands beside the file in its log would otherwise be read into the new one.
+            source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            source.backup(target)
+        finally:
+            source.close()
+            target.close()
+    return part
+
+
 def _apply(path: Path) -> None:
     from yoyo import get_backend, read_migrations  # noqa: PLC0415 - see the module's first lines
 
@@ -76,14 +104,16 @@ def _apply(path: Path) -> None:
         with warnings.catch_warnings():
             # yoyo notes the time of a migration through sqlite3's default adapter, which Python 3.12 warns of.
             warnings.filterwarnings("ignore", "The default datetime adapter", DeprecationWarning)
-            backend = get_backend(f"sqlite:///{path}")
-            try:
-                migrations = read_migrations(str(_DIRECTORY))
-                with backend.lock():
+            with _one_at_a_time(path):
+                part = _copied(path)
+                backend = get_backend(f"sqlite:///{part}")
+                try:
+                    migrations = read_migrations(str(_DIRECTORY))
                     backend.apply_migrations(backend.to_apply(migrations))
-            finally:
-                backend.connection.close()
-    except sqlite3.OperationalError as error:
+                finally:
+                    backend.connection.close()
+                part.replace(path)
+    except (OSError, sqlite3.OperationalError) as error:
         raise StateUnusable(
             f"the state file {path} cannot be written ({error}); check the directory, or name another with --state"
         ) from error
