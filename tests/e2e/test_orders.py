@@ -183,7 +183,7 @@ async def test_an_order_whose_planning_failed_is_planned_again_by_a_replay(start
     async with start(api=api) as client:
         task_id = await client.order("Write a function", kind="code")
         assert (await client.delivered(task_id))["state"] == "failed"
-        replayed = (await client.http.post("/v1/dead")).json()
+        replayed = (await client.http.post("/v1/dead/replay")).json()
         assert (len(replayed["replayed"]), replayed["refused"]) == (1, [])
         assert (await client.delivered(task_id, run=2))["state"] == "completed"
 

@@ -70,7 +70,7 @@ def replay(
                 answer = await client.post(path_of("dead", letter_id, "replay"))
                 print_data(answer, output, f"{letter_id} was sent again")
                 return 0
-            answer = await client.post("/v1/dead")
+            answer = await client.post("/v1/dead/replay")
         text = f"{len(answer['replayed'])} sent again, {len(answer['refused'])} refused"
         print_data(answer, output, "\n".join([text, *(f"  {r['id']}: {r['detail']}" for r in answer["refused"])]))
         return 0

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import StreamingResponse
+from starlette.responses import Response
 
 from aicompany.conversations.intake import start_conversation, take_turn
 from aicompany.conversations.state import Conversation, fold_conversation
@@ -14,7 +14,7 @@ from aicompany.ports.event_store import AggregateRef, AggregateType, EventRecord
 from aicompany.spec.company import CompanySpec
 from aicompany_desk.gateway.ports import GatewayPorts
 from aicompany_desk.gateway.rows import event_json, json_of
-from aicompany_desk.gateway.streams import stream_of
+from aicompany_desk.gateway.streams import Told, stream_of
 
 _CONFLICTS_MAX = 20
 
@@ -70,21 +70,16 @@ def routes(spec: CompanySpec, ports: GatewayPorts) -> APIRouter:
         raise VersionConflict(f"conversation {conversation_id} is being changed by many at once; say it again")
 
     @router.get("/{conversation_id}/events", summary="What happens in a conversation, as server-sent events")
-    async def follow(request: Request, conversation_id: str, until_turn: int | None = None) -> StreamingResponse:
+    async def follow(request: Request, conversation_id: str, until_turn: int | None = None) -> Response:
         await _conversation(ports, conversation_id)
         after = request.headers.get("last-event-id") or request.query_params.get("after") or "0"
 
-        def is_last(record: EventRecord) -> bool:
-            ends = record.event_type in {"turn_answered", "turn_failed"}
-            return until_turn is not None and ends and event_json(record)["data"]["turn"] >= until_turn
-
-        return stream_of(
-            ports.store,
+        told = Told(
             conversation_id,
-            int(after) if after.isdigit() else 0,
             lambda position: _records(ports, conversation_id, position),
-            is_last,
+            lambda: _is_over(ports, conversation_id, until_turn),
         )
+        return await stream_of(ports, told, int(after) if after.isdigit() else 0)
 
     return router
 
@@ -92,6 +87,14 @@ def routes(spec: CompanySpec, ports: GatewayPorts) -> APIRouter:
 async def _records(ports: GatewayPorts, conversation_id: str, after_position: int) -> list[EventRecord]:
     records = await ports.store.read(AggregateRef(AggregateType.CONVERSATION, conversation_id))
     return [record for record in records if record.position > after_position]
+
+
+async def _is_over(ports: GatewayPorts, conversation_id: str, until_turn: int | None) -> bool:
+    """Whether the turn was answered, or failed; a conversation itself is never over."""
+    if until_turn is None:
+        return False
+    conversation = await _conversation(ports, conversation_id)
+    return conversation.turns >= until_turn and until_turn not in conversation.open_turns
 
 
 async def _conversation(ports: GatewayPorts, conversation_id: str) -> Conversation:

@@ -37,7 +37,7 @@ def routes(ports: GatewayPorts) -> APIRouter:
     async def replay(letter_id: str) -> JSONResponse:
         return JSONResponse(await _replay(ports, await _row(ports, letter_id)), status_code=202)
 
-    @router.post("", status_code=202, summary="Send all dead letters again")
+    @router.post("/replay", status_code=202, summary="Send all dead letters again")
     async def replay_all() -> JSONResponse:
         replayed, refused = [], []
         for row in await ports.queries.dead_letters(limit=_REPLAYED_AT_ONCE_MAX):

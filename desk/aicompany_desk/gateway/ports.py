@@ -1,7 +1,8 @@
 """What the gateway works with."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -27,3 +28,5 @@ class GatewayPorts:
     backlog: Callable[[], Awaitable[int]]
     """Messages committed but not published yet."""
     registry: CollectorRegistry
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the company stops: open streams end by themselves, so nobody has to wait for them."""

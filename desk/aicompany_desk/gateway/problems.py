@@ -1,6 +1,8 @@
 """Errors as HTTP problems (RFC 9457): one table from the error tree to statuses."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
@@ -19,6 +21,7 @@ from aicompany.errors import (
     UserError,
     VersionConflict,
 )
+from aicompany.spec.explain import mistakes_in
 
 STATUS: tuple[tuple[type[AICompanyError], int], ...] = (
     (OrderTooLarge, 413),
@@ -44,6 +47,13 @@ _TITLES = {
     500: "Internal error",
     503: "Not available for now",
 }
+
+_DETAILS = {
+    400: "the body cannot be read as JSON",
+    404: "there is nothing at this address; /openapi.json lists what there is",
+    405: "this address does not take this method; /openapi.json lists what there is",
+}
+"""Of refusals that the framework makes."""
 
 log = structlog.get_logger()
 
@@ -74,16 +84,22 @@ async def _of_our_error(_: Request, error: Exception) -> JSONResponse:
 
 async def _of_validation(_: Request, error: Exception) -> JSONResponse:
     mistakes = error.errors() if isinstance(error, RequestValidationError) else []
-    sentences = [
-        f"{'.'.join(str(part) for part in mistake['loc'][1:]) or 'the body'}: {mistake['msg']}" for mistake in mistakes
-    ]
-    return problem(422, "request_invalid", "; ".join(sentences))
+    return problem(422, "request_invalid", _told(mistakes))
+
+
+def _told(errors: Sequence[Any]) -> str:
+    """What is wrong with a request, by the name of each field; `loc` begins with where it came in."""
+    if any(found["type"] == "json_invalid" for found in errors):
+        return "the body is no valid JSON"
+    if any(len(found["loc"]) < 2 for found in errors):
+        return "the body must be a JSON object, sent with Content-Type: application/json"
+    return "; ".join(mistake.sentence() for mistake in mistakes_in([{**e, "loc": e["loc"][1:]} for e in errors]))
 
 
 async def _of_http(_: Request, error: Exception) -> JSONResponse:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = str(error.detail) if isinstance(error, HTTPException) else ""
-    return problem(status, "http", detail)
+    return problem(status, "http", _DETAILS.get(status, detail))
 
 
 async def _of_bug(request: Request, error: Exception) -> JSONResponse:

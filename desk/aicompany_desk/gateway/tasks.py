@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse
-from starlette.responses import StreamingResponse
+from starlette.responses import Response
 
 from aicompany.errors import NotFound, NotPossible, QueueFull, VersionConflict
 from aicompany.ids import TaskId, TraceId, message_id_of, order_id_of
@@ -19,7 +19,7 @@ from aicompany.tasks.intake import OrderRequest, accept_order
 from aicompany.tasks.task import TaskState
 from aicompany_desk.gateway.ports import GatewayPorts
 from aicompany_desk.gateway.rows import event_json, task_json
-from aicompany_desk.gateway.streams import stream_of
+from aicompany_desk.gateway.streams import Told, stream_of
 
 _RETRY_AFTER_SECONDS = 2.0
 
@@ -68,17 +68,16 @@ def routes(spec: CompanySpec, ports: GatewayPorts) -> APIRouter:
         records = await ports.store.read_order(task_id)
         return JSONResponse(_shown(row, steps, records))
 
-    @router.get("/{task_id}/events", summary="Progress of an order as server-sent events")
-    async def follow(request: Request, task_id: str) -> StreamingResponse:
+    @router.get("/{task_id}/events", summary="Progress of an order or a step as server-sent events")
+    async def follow(request: Request, task_id: str) -> Response:
         row = await _row(ports, task_id)
-        after = _position(request)
-        return stream_of(
-            ports.store,
+
+        told = Told(
             row.id,
-            after,
             lambda position: ports.store.read_order(row.id, after_position=position),
-            lambda record: record.event_type == "result_delivered",
+            lambda: _is_over(ports, row.id),
         )
+        return await stream_of(ports, told, _position(request))
 
     @router.post("/{task_id}/cancel", status_code=202, summary="Cancel an order")
     async def cancel(task_id: str, reason: str = "its requester cancelled it") -> JSONResponse:
@@ -118,6 +117,12 @@ async def _row(ports: GatewayPorts, task_id: str) -> TaskRow:
     if row is None:
         raise NotFound(f"there is no task {task_id}; `aicompany tasks` lists them")
     return row
+
+
+async def _is_over(ports: GatewayPorts, task_id: str) -> bool:
+    """Whether nothing more comes of it by itself: an order is over when its result was delivered as well."""
+    row = await _row(ports, task_id)
+    return TaskState(row.state).ended and (row.parent_id is not None or row.delivered_at is not None)
 
 
 def _accepted(task_id: str, state: str, lane: str, reason: str) -> JSONResponse:

@@ -92,6 +92,7 @@ async def run_company(
         stack.push_async_callback(cluster.drain)
         await scaling.look_once()
         url = await stack.enter_async_context(serve(app, host=gateway.host, port=gateway.port, what="gateway"))
+        stack.callback(ports.closing.set)
         _announce(state, company, url, stack)
         log.info("company.started", company=company.metadata.name, url=url, tasks=len(tasks))
         yield LocalCompany(company, state, url, parts, cluster, scaling, parts.model.is_offline)
