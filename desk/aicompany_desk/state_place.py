@@ -59,6 +59,6 @@ def _found(state: Path) -> FoundCompany:
         )
     try:
         url = json.loads((state / GATEWAY_FILE).read_text(encoding="utf-8"))["url"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         url = None
-    return FoundCompany(state, url)
+    return FoundCompany(state, url if isinstance(url, str) else None)

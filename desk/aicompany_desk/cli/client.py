@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import click
 import httpx2
 from prometheus_client import CollectorRegistry
 
-from aicompany.errors import CompanyNotRunning, OrderInvalid
+from aicompany.errors import CompanyNotRunning, NotFound, OrderInvalid
 from aicompany.spec.company import CompanySpec
 from aicompany_desk.cli.exit_codes import GatewayRefused
 from aicompany_desk.gateway.app import build_app
@@ -32,8 +32,14 @@ _STREAM_TIMEOUT = httpx2.Timeout(30.0, connect=5.0, read=60.0)
 
 
 def path_of(*parts: str) -> str:
-    """`/v1/…` of the parts, whatever letters an id was typed with."""
-    return "/v1/" + "/".join(quote(part, safe="") for part in parts)
+    """`/v1/…` of the parts, whatever letters an id was typed with. Raises `NotFound` for what can be no id."""
+    try:
+        quoted = [quote(part, safe="") for part in parts]
+    except UnicodeEncodeError as error:
+        raise NotFound("there is nothing with an id that is not text; `aicompany tasks` lists the orders") from error
+    if not all(part.strip(".") for part in quoted):
+        raise NotFound("there is nothing without an id; `aicompany tasks` lists the orders")
+    return "/v1/" + "/".join(quoted)
 
 
 class GatewayClient:
@@ -78,7 +84,12 @@ class GatewayClient:
             raise OrderInvalid("what was typed or piped in is not valid UTF-8; mend it and try again") from error
         if response.status_code >= 400:
             raise _refusal(response)
-        answer: dict[str, Any] = response.json()
+        try:
+            answer = response.json()
+        except ValueError as error:
+            raise _stranger(response) from error
+        if response.status_code >= 300 or not isinstance(answer, dict):
+            raise _stranger(response)
         return answer
 
 
@@ -88,6 +99,11 @@ def _refusal(response: httpx2.Response) -> GatewayRefused:
     except (ValueError, KeyError, TypeError):
         detail = f"the gateway answered {response.status_code} without saying why"
     return GatewayRefused(response.status_code, detail)
+
+
+def _stranger(response: httpx2.Response) -> CompanyNotRunning:
+    where = response.request.url.copy_with(path="/", query=None)
+    return CompanyNotRunning(f"what answers at {where} is no company's gateway; name the right address with --url")
 
 
 def _silence() -> CompanyNotRunning:
@@ -113,9 +129,7 @@ async def reach(
 ) -> AsyncIterator[GatewayClient]:
     """A client of the company that is meant. One that does not run can be looked at, but not asked to change."""
     if url is not None:
-        if not url.startswith(("http://", "https://")):
-            raise click.UsageError(f"--url {url}: an address begins with http:// or https://")
-        async with client_at(url) as client:
+        async with client_at(_address(url)) as client:
             yield client
         return
     found = find_company(company, state)
@@ -129,12 +143,27 @@ async def reach(
             yield client
 
 
+def _address(url: str) -> str:
+    """The address, when it can be one. Raises `click.UsageError`."""
+    if not url.startswith(("http://", "https://")):
+        raise click.UsageError(f"--url {url}: an address begins with http:// or https://")
+    try:
+        parts = urlsplit(url)
+        is_usable = bool(parts.hostname) and parts.port != 0
+        httpx2.URL(url)
+    except (ValueError, httpx2.InvalidURL):
+        is_usable = False
+    if not is_usable:
+        raise click.UsageError(f"--url {url}: this is no address; write it as http://127.0.0.1:8700")
+    return url
+
+
 async def _answers(url: str) -> bool:
     """Whether a company is there: one that was killed could not take its address back."""
     try:
         async with httpx2.AsyncClient(base_url=url, timeout=2.0, trust_env=False) as http:
             return (await http.get("/health")).status_code == 200
-    except httpx2.TransportError:
+    except (httpx2.TransportError, httpx2.InvalidURL):
         return False
 
 

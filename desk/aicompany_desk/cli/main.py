@@ -4,6 +4,7 @@ Nothing heavy is imported here, so that `--help` answers at once.
 """
 
 import importlib
+import io
 import os
 import sys
 
@@ -22,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dead": ("dead", "Dead letters: list, show, replay."),
     "status": ("status", "How the company is."),
     "check": ("check", "Check a company's file."),
+    "version": ("version", "What is installed here."),
 }
 """Name → module of this package, and the line that `--help` shows."""
 
@@ -55,6 +57,9 @@ def cli() -> None:
 
 def main() -> None:
     """The entry point. Every way out has a stable exit code; see docs/reference/exit-codes.md."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that cannot show a sign gets another one rather than nothing at all.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:

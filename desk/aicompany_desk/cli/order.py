@@ -1,8 +1,7 @@
 """`aicompany order`: hand in an order."""
 
 import asyncio
-import getpass
-import sys
+import math
 import uuid
 from pathlib import Path
 
@@ -11,11 +10,30 @@ import click
 from aicompany.messaging.lanes import Lane
 from aicompany.tasks.intake import OrderRequest
 from aicompany.tasks.task import TaskKind
+from aicompany_desk.cli import standard_input
 from aicompany_desk.cli.client import reach
 from aicompany_desk.cli.options import output_option, reach_options
 from aicompany_desk.cli.printing import print_data
+from aicompany_desk.cli.requester import requester
 from aicompany_desk.cli.run import print_ended, submit_and_follow
-from aicompany_desk.company_file import read_attachment
+from aicompany_desk.company_file import order_request, read_attachment
+
+_KEY_CHARACTERS_MAX = 200
+
+
+def _finite(_: click.Context, __: click.Parameter, seconds: float | None) -> float | None:
+    if seconds is not None and not math.isfinite(seconds):
+        raise click.BadParameter(f"{seconds} is no number of seconds")
+    return seconds
+
+
+def _header(_: click.Context, __: click.Parameter, key: str | None) -> str | None:
+    """A key goes as an HTTP header, which carries plain characters only."""
+    if key is not None and not (key.strip() == key and key.isascii() and key.isprintable() and key):
+        raise click.BadParameter("it must be of plain ASCII characters, without spaces around them")
+    if key is not None and len(key) > _KEY_CHARACTERS_MAX:
+        raise click.BadParameter(f"it may have {_KEY_CHARACTERS_MAX} characters at most")
+    return key
 
 
 @click.command("order")
@@ -28,8 +46,13 @@ from aicompany_desk.company_file import read_attachment
     "--priority", type=click.Choice([lane.value for lane in Lane]), help="Lane; found from the words otherwise."
 )
 @click.option("--kind", type=click.Choice([kind.value for kind in TaskKind]), help="Sort of work; guessed otherwise.")
-@click.option("--deadline", type=click.FloatRange(min=0, min_open=True), help="Seconds after which it is cancelled.")
-@click.option("--key", help="Idempotency key: the same key hands the same order in once.")
+@click.option(
+    "--deadline",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=_finite,
+    help="Seconds after which it is cancelled.",
+)
+@click.option("--key", callback=_header, help="Idempotency key: the same key hands the same order in once.")
 @click.option("--wait", is_flag=True, help="Show progress, wait for the end, print the result.")
 @reach_options
 @output_option
@@ -48,14 +71,14 @@ def command(
     output: str,
 ) -> int:
     """Hand in the order PROMPT; `-` reads it from standard input. A JSON list is many tasks."""
-    order = OrderRequest(
-        prompt=sys.stdin.read() if prompt == "-" else prompt,
+    order = order_request(
+        prompt=standard_input.read_all() if prompt == "-" else prompt,
         title=title,
         kind=TaskKind(kind) if kind else None,
         priority=Lane(priority) if priority else None,
         attachments=tuple(read_attachment(path) for path in files),
         deadline_seconds=deadline,
-        requester=getpass.getuser(),
+        requester=requester(),
     )
     return asyncio.run(_order(order, key or uuid.uuid4().hex, wait, company, url, state, output))
 

@@ -96,6 +96,7 @@ class OrderProgress:
             return None
         if subject == self.order:
             self.state = state
+            self.kept_at = self.failure = None
             self.files = tuple(data.get("files", ()))
             if state == "failed":
                 self.failure = data["failure"]["message"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from aicompany.errors import CompanyNotRunning
 from aicompany.plans.proposal import listed_tasks
 from aicompany.tasks.intake import OrderRequest, check_order, title_of
 from aicompany_desk.cli.client import GatewayClient, client_at
@@ -54,10 +55,20 @@ async def _run(company_file: Path, order_file: Path, state: Path | None, output:
 async def submit_and_follow(
     client: GatewayClient, order: OrderRequest, *, key: str | None = None, quiet: bool = False
 ) -> OrderProgress:
-    """Hand the order in and show its progress to the end."""
+    """Hand the order in and show its progress to the end. Raises `CompanyNotRunning` when the company ends first."""
     headers = {"Idempotency-Key": key} if key else None
     accepted = await client.post("/v1/tasks", order.model_dump(mode="json", exclude_none=True), headers=headers)
-    return await show_progress(accepted["id"], client.events(accepted["links"]["events"]), quiet=quiet)
+    order_id = accepted["id"]
+    try:
+        progress = await show_progress(order_id, client.events(accepted["links"]["events"]), quiet=quiet)
+        is_told = progress.kept_at is not None
+    except CompanyNotRunning:
+        is_told = False
+    if not is_told:
+        raise CompanyNotRunning(
+            f"the company stopped before order {order_id} ended; the next `aicompany up` carries it on"
+        )
+    return progress
 
 
 def print_ended(task: dict[str, object], progress: OrderProgress, output: str) -> int:

@@ -1,41 +1,14 @@
 """What people type wrong, and what they get: a sentence, a stable exit code, never a trace."""
 
 import json
-import os
 import socket
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[3]
 GOOD = "apiVersion: aicompany.io/v1alpha1\nkind: AICompany\nmetadata: {name: acme}\n"
-
-
-@pytest.fixture
-def aicompany(tmp_path):
-    """Run the command line in a home of its own."""
-
-    def run(*words, stdin="", environment=None):
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("ANTHROPIC", "AICOMPANY", "XDG"))}
-        done = subprocess.run(
-            [sys.executable, "-m", "aicompany_desk.cli.main", *map(str, words)],
-            input=stdin, capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False,
-            env={**clean, "HOME": str(tmp_path), **(environment or {})},
-        )  # fmt: skip
-        assert "Traceback" not in done.stdout + done.stderr
-        return done
-
-    return run
-
-
-@pytest.fixture
-def company(tmp_path):
-    path = tmp_path / "company.yaml"
-    path.write_text(GOOD + "spec: {gateway: {port: 0}}\n")
-    return path
 
 
 @pytest.mark.parametrize(
