@@ -5,11 +5,12 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from aicompany.spec.agents import DEFAULT_AGENTS, AgentSpec
-from aicompany.spec.edges import GatewaySpec, HealthSpec, LoggingSpec, StoreSpec
+from aicompany.spec.edges import GatewaySpec, HealthSpec, LoggingSpec
 from aicompany.spec.model import ModelSpec
 from aicompany.spec.scaling import ScalingSpec
 from aicompany.spec.section import Section
-from aicompany.spec.work import BreakerSpec, OrdersSpec, PlanningSpec, QueuesSpec, RetrySpec
+from aicompany.spec.servers import BrokerSpec, CacheSpec, LimitsSpec, StoreSpec
+from aicompany.spec.work import BreakersSpec, OrdersSpec, PlanningSpec, QueuesSpec, RetrySpec
 from aicompany.spec.workers import WorkersSpec
 
 
@@ -25,11 +26,14 @@ class CompanySpec(Section):
     planning: PlanningSpec = Field(default=PlanningSpec(), description="How orders are split.")
     queues: QueuesSpec = Field(default=QueuesSpec(), description="Limits of every queue.")
     retry: RetrySpec = Field(default=RetrySpec(), description="Trying again.")
-    breaker: BreakerSpec = Field(default=BreakerSpec(), description="Circuit breaker before the model.")
+    breakers: BreakersSpec = Field(default=BreakersSpec(), description="Leaving alone what does not answer.")
+    limits: LimitsSpec = Field(default=LimitsSpec(), description="What the model's service allows.")
     scaling: ScalingSpec = Field(default=ScalingSpec(), description="More and fewer workers.")
     gateway: GatewaySpec = Field(default=GatewaySpec(), description="The HTTP door.")
     health: HealthSpec = Field(default=HealthSpec(), description="Health and metrics of the workers.")
+    broker: BrokerSpec = Field(default=BrokerSpec(), description="The broker.")
     store: StoreSpec = Field(default=StoreSpec(), description="The event store.")
+    cache: CacheSpec = Field(default=CacheSpec(), description="Kept answers of the model.")
     logging: LoggingSpec = Field(default=LoggingSpec(), description="Logs.")
 
     @field_validator("agents")

@@ -1,4 +1,4 @@
-"""Where the company touches the machine: gateway, store, results, logs."""
+"""Where the company touches the machine: gateway, logs, health."""
 
 from enum import StrEnum
 
@@ -17,26 +17,6 @@ class GatewaySpec(Section):
         description="File that holds the bearer token callers must show; `AICOMPANY_TOKEN` otherwise.",
     )
     request_bytes_max: int = Field(default=4_194_304, ge=1024, description="Largest request body.")
-
-
-class Durability(StrEnum):
-    """What survives."""
-
-    POWER_LOSS = "power_loss"
-    """Every commit is forced to the disk."""
-    PROCESS_CRASH = "process_crash"
-    """Commits survive the process, but the last ones not a power cut."""
-
-
-class StoreSpec(Section):
-    """The event store."""
-
-    directory: str | None = Field(
-        default=None, description="State directory; by the platform's convention when not set."
-    )
-    durability: Durability = Field(
-        default=Durability.POWER_LOSS, description="What a commit survives: `power_loss` or `process_crash`."
-    )
 
 
 class LogLevel(StrEnum):

@@ -57,8 +57,20 @@ class RetrySpec(Section):
 
 
 class BreakerSpec(Section):
-    """Circuit breaker before the model."""
+    """One circuit breaker."""
 
-    failures_max: int = Field(default=3, ge=1, description="Failures in a row that open it.")
-    open_seconds: float = Field(default=120, gt=0, description="How long it stays open before it tries again.")
+    failures_max: int = Field(default=5, ge=1, description="Failures in a row that open it.")
+    open_seconds: float = Field(default=60, gt=0, description="How long it stays open before it tries again.")
     trials_max: int = Field(default=1, ge=1, le=100, description="Calls let through while it tries.")
+
+
+class BreakersSpec(Section):
+    """Circuit breakers: what does not answer is left alone for a while."""
+
+    model: BreakerSpec = Field(
+        default=BreakerSpec(failures_max=3, open_seconds=120), description="Before the model's service."
+    )
+    broker: BreakerSpec = Field(default=BreakerSpec(), description="Before the broker.")
+    store: BreakerSpec = Field(default=BreakerSpec(), description="Before the event store.")
+    cache: BreakerSpec = Field(default=BreakerSpec(), description="Before the cache's server.")
+    integrations: BreakerSpec = Field(default=BreakerSpec(), description="Before each notifier.")

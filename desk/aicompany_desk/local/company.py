@@ -107,7 +107,7 @@ async def _open_parts(
     metrics = WorkerMetrics(_registry())
     model = GuardedModel(
         select_model(spec.model, environment),
-        breaker=Breaker.of(spec.breaker),
+        breaker=Breaker.of(spec.breakers.model),
         concurrency=spec.model.concurrency,
         clock=clock,
         answered=lambda answer: _count(metrics, answer),

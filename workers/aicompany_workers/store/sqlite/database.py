@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from aicompany.errors import AICompanyError, StateUnusable, StoreUnavailable
-from aicompany.spec.edges import Durability
+from aicompany.spec.servers import Durability
 
 T = TypeVar("T")
 
