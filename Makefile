@@ -1,6 +1,6 @@
 # What can be done here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test unit check fmt lock docs bench clean setup setup-dev crash
+.PHONY: help run test unit check fmt lock docs bench clean setup setup-dev servers crash
 
 BIN := .venv/bin
 RUN_STAMP := .venv/.run-ready
@@ -12,7 +12,7 @@ help: ## List what can be done
 run: $(RUN_STAMP) ## Set up, then carry out the example order and print its result
 	@$(BIN)/aicompany run examples/company.yaml examples/orders/release-notes.yaml
 
-test: $(DEV_STAMP) check ## Set up, then run all checks and tests
+test: $(DEV_STAMP) servers check ## Set up, then run all checks and tests
 	@PYTHONUNBUFFERED=1 $(BIN)/python -m pytest
 
 unit: $(DEV_STAMP) ## Only the quick tests
@@ -43,6 +43,9 @@ lock: $(DEV_STAMP) ## Lock the dependencies anew, as pyproject.toml asks for the
 clean: ## Forget the environment and all caches
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+servers: ## Only install the servers that tests run against (Debian, root)
+	@scripts/servers
 
 setup: $(RUN_STAMP) ## Only set up what `make run` needs
 

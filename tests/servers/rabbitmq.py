@@ -1,0 +1,139 @@
+"""A real RabbitMQ."""
+
+import os
+import signal
+import subprocess
+from abc import abstractmethod
+from pathlib import Path
+
+import pika
+import pika.exceptions
+from tests.servers.server import (
+    ContainerServer,
+    ProcessServer,
+    Server,
+    ServerMissing,
+    can_connect,
+    docker_works,
+    free_port,
+    wait_until,
+)
+
+_PROGRAMS = Path("/usr/lib/rabbitmq/bin")
+_ADVANCED = "[{rabbit, [{loopback_users, []}]}]."
+
+
+class RabbitServer(Server):
+    """A RabbitMQ with its command line."""
+
+    @abstractmethod
+    def control(self, *arguments: str) -> str:
+        """`rabbitmqctl` with these arguments; what it prints."""
+
+    def add_vhost(self, name: str) -> str:
+        """Make a vhost of its own for a test; its address."""
+        self.control("add_vhost", name)
+        self.control("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
+        return f"{self.url.rsplit('/', 1)[0]}/{name}"
+
+    def delete_vhost(self, name: str) -> None:
+        """Away with the vhost and all it holds."""
+        self.control("delete_vhost", name)
+
+
+def rabbitmq_server(directory: Path) -> RabbitServer:
+    """One that was not started yet. Raises `ServerMissing`."""
+    if docker_works():
+        return RabbitContainer()
+    return RabbitProcess(directory)
+
+
+def _accepts(url: str) -> bool:
+    parameters = pika.URLParameters(url)
+    parameters.socket_timeout = parameters.blocked_connection_timeout = parameters.stack_timeout = 2
+    try:
+        pika.BlockingConnection(parameters).close()
+    except (pika.exceptions.AMQPError, OSError):
+        return False
+    return True
+
+
+class RabbitProcess(ProcessServer, RabbitServer):
+    """From Debian's package, as a node of its own with an own epmd, cookie and database."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._epmd: subprocess.Popen[bytes] | None = None
+        if not (_PROGRAMS / "rabbitmq-server").exists():
+            raise ServerMissing("RabbitMQ is not here; install it with: apt-get install rabbitmq-server")
+        self.port, distribution, epmd = free_port(), free_port(), free_port()
+        self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/%2F"
+        (directory / "advanced.config").write_text(_ADVANCED)
+        (directory / "rabbitmq.conf").write_text(
+            f"listeners.tcp.default = 127.0.0.1:{self.port}\nloopback_users = none\n"
+            "log.file.level = warning\nvm_memory_high_watermark.absolute = 2GB\ndisk_free_limit.absolute = 50MB\n"
+        )
+        (directory / "enabled_plugins").write_text("[].")
+        self._environment = {
+            "HOME": str(directory),
+            "RABBITMQ_NODENAME": f"aicompany{self.port}@localhost",
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(distribution),
+            "ERL_EPMD_PORT": str(epmd),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_MNESIA_BASE": str(directory / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(directory / "log"),
+            "RABBITMQ_PID_FILE": str(directory / "pid"),
+            "RABBITMQ_CONF_ENV_FILE": str(directory / "none"),
+            "RABBITMQ_CONFIG_FILE": str(directory / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(directory / "advanced.config"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(directory / "enabled_plugins"),
+            # Erlang would otherwise spin a while for work on both cores.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
+        }
+
+    def start(self) -> None:
+        """Start the node, and its epmd first: one that the node starts would outlive it."""
+        if self._epmd is None:
+            port = self._environment["ERL_EPMD_PORT"]
+            self._epmd = subprocess.Popen(["epmd", "-port", port, "-address", "127.0.0.1"], cwd=self.directory)
+            wait_until(lambda: can_connect(int(port)), "epmd")
+        self._spawn([str(_PROGRAMS / "rabbitmq-server")], self._environment)
+        wait_until(lambda: _accepts(self.url), "RabbitMQ", log=self.log)
+
+    def stop(self) -> None:
+        """Orderly."""
+        self._end(signal.SIGTERM)
+
+    def end(self) -> None:
+        """For good, epmd too."""
+        self.kill()
+        if self._epmd is not None:
+            self._epmd.kill()
+            self._epmd.wait()
+            self._epmd = None
+
+    def control(self, *arguments: str) -> str:
+        """`rabbitmqctl`."""
+        command = [str(_PROGRAMS / "rabbitmqctl"), "--quiet", *arguments]
+        environment = {**os.environ, **self._environment}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"rabbitmqctl {' '.join(arguments)}: {done.stdout.strip()} {done.stderr.strip()}")
+        return done.stdout
+
+
+class RabbitContainer(ContainerServer, RabbitServer):
+    """In a container; `AICOMPANY_TEST_RABBITMQ` names another image."""
+
+    def __init__(self) -> None:
+        super().__init__(os.environ.get("AICOMPANY_TEST_RABBITMQ", "rabbitmq:4.1"), 5672)
+        self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/%2F"
+
+    def answers(self) -> bool:
+        """Whether it accepts connections."""
+        return _accepts(self.url)
+
+    def control(self, *arguments: str) -> str:
+        """`rabbitmqctl` inside."""
+        return self.run_inside("rabbitmqctl", "--quiet", *arguments)
