@@ -85,7 +85,8 @@ class BrokerContract:
         (letter,) = await dead.get(1)
         assert (letter.body, letter.reason, letter.source_queue) == (b"a", "because", "work.high")
         depth = await broker.depth(DEAD_QUEUE)
-        assert (depth.ready, depth.unacknowledged) == (0, 1)
+        assert depth.ready == 0
+        assert depth.unacknowledged in {1, None}
 
     async def test_poison_is_dead_after_the_delivery_limit(self, broker: Broker) -> None:
         hands, dead = Hands(), Hands()
@@ -110,19 +111,40 @@ class BrokerContract:
         await hands.get(2)
         assert loop.time() - started >= 0.29
 
-    async def test_a_full_queue_refuses_all_of_a_batch_and_takes_again_when_there_is_room(self, broker: Broker) -> None:
+    async def test_a_full_queue_refuses_and_takes_again_when_there_is_room(self, broker: Broker) -> None:
         hands = Hands()
-        await broker.publish([outgoing(str(n)) for n in range(49)])
+        taken = await self._fill(broker)
+        assert taken >= TOPOLOGY.limits.length_max
+        await broker.publish([outgoing("other", "work.low")])
         with pytest.raises(QueueFull, match=r"work\.high"):
-            await broker.publish([outgoing("x"), outgoing("y"), outgoing("other", "work.low")])
-        await broker.publish([outgoing("fits")])
+            await broker.publish([outgoing("x"), outgoing("y")])
         await broker.subscribe("work.high", prefetch=1, receive=hands)
         await hands.get(1)
         with pytest.raises(QueueFull):
             await broker.publish([outgoing("still full: one in hands counts")])
-        await broker.ack(hands.held[0])
-        await eventually(lambda: self._depth_is(broker, ready=48, unacknowledged=1))
-        await broker.publish([outgoing("room")])
+        while not await self._takes_another(broker):
+            count = len(hands.held)
+            await broker.ack(hands.held[-1])
+            await hands.get(count + 1)
+        assert len(hands.held) < taken, "it took again before it was empty"
+
+    async def _fill(self, broker: Broker) -> int:
+        """Publish one by one until the queue refuses; a broker may notice a few too late."""
+        limit = TOPOLOGY.limits.length_max
+        for taken in range(limit + 200):
+            try:
+                await broker.publish([outgoing(f"f{taken}")])
+            except QueueFull:
+                return taken
+        raise AssertionError("the queue never refuses")
+
+    @staticmethod
+    async def _takes_another(broker: Broker) -> bool:
+        try:
+            await broker.publish([outgoing("room")])
+        except QueueFull:
+            return False
+        return True
 
     async def test_several_consumers_share(self, broker: Broker) -> None:
         first, second = Hands(), Hands()
@@ -155,6 +177,16 @@ class BrokerContract:
         await broker.reject(hands.held[0], reason="no")
         await eventually(lambda: self._depth_is(broker, ready=0, unacknowledged=0))
         assert (await broker.depth(DEAD_QUEUE)).ready == 0
+        assert not broker.is_current(hands.held[0])
+
+    async def test_a_delivery_is_current_until_it_is_settled(self, broker: Broker) -> None:
+        hands = Hands()
+        await broker.publish([outgoing("a")])
+        await broker.subscribe("work.high", prefetch=1, receive=hands)
+        await hands.get(1)
+        assert broker.is_current(hands.held[0])
+        await broker.ack(hands.held[0])
+        assert not broker.is_current(hands.held[0])
 
     async def test_declaring_again_keeps_what_waits(self, broker: Broker) -> None:
         await broker.publish([outgoing("a")])
@@ -163,11 +195,14 @@ class BrokerContract:
 
     async def test_depth_tells_what_waits_and_how_long(self, broker: Broker) -> None:
         empty = await broker.depth("work.low")
-        assert (empty.ready, empty.unacknowledged, empty.delayed, empty.consumers) == (0, 0, 0, 0)
+        assert (empty.ready, empty.consumers) == (0, 0)
+        assert empty.unacknowledged in {0, None}
+        assert empty.delayed in {0, None}
         assert empty.oldest_ready_seconds is None
         await broker.publish([outgoing("a", "work.low"), outgoing("b", "work.low", delay=60)])
         depth = await broker.depth("work.low")
-        assert (depth.ready, depth.delayed) == (1, 1)
+        assert depth.ready == 1
+        assert depth.delayed in {1, None}
 
     async def test_a_queue_that_was_never_declared_is_a_defect(self, broker: Broker) -> None:
         with pytest.raises(DefectError, match="nowhere"):
@@ -184,4 +219,4 @@ class BrokerContract:
     @staticmethod
     async def _depth_is(broker: Broker, *, ready: int, unacknowledged: int) -> bool:
         depth = await broker.depth("work.high")
-        return (depth.ready, depth.unacknowledged) == (ready, unacknowledged)
+        return depth.ready == ready and depth.unacknowledged in {unacknowledged, None}

@@ -3,6 +3,7 @@
 import pytest
 from tests.contract.broker import TOPOLOGY, BrokerContract, Hands, outgoing
 
+from aicompany.errors import QueueFull
 from aicompany_workers.broker.embedded import EmbeddedBroker
 from aicompany_workers.clock import SystemClock
 
@@ -32,6 +33,13 @@ class TestEmbeddedBroker(BrokerContract):
         assert [d.delivery_count for d in again.held] == [2, 2, 1]
         assert all(d.redelivered for d in again.held), "whether the last was handed out is not known for sure"
         await restarted.close()
+
+    async def test_a_full_queue_refuses_all_of_a_batch(self, broker):
+        await broker.publish([outgoing(str(n)) for n in range(49)])
+        with pytest.raises(QueueFull, match=r"work\.high"):
+            await broker.publish([outgoing("x"), outgoing("y"), outgoing("other", "work.low")])
+        await broker.publish([outgoing("fits")])
+        assert (await broker.depth("work.low")).ready == 0
 
     async def test_a_delay_goes_on_over_a_restart(self, broker, sqlite_database):
         await broker.publish([outgoing("later", delay=0.4)])

@@ -53,8 +53,10 @@ class QueueDepth:
     """How much waits in a queue at one instant."""
 
     ready: int
-    unacknowledged: int
-    delayed: int
+    unacknowledged: int | None
+    """Delivered and not settled; `None` when the broker does not tell."""
+    delayed: int | None
+    """Not due yet; `None` when the broker does not tell."""
     oldest_ready_seconds: float | None
     """Age of the oldest ready message; `None` when there is none or the broker does not tell."""
     consumers: int
@@ -74,7 +76,7 @@ class Broker(Protocol):
         """Make all queues of the topology, and `dead`. Idempotent; raises `BrokerUnavailable`."""
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Store the messages, all or none.
+        """Store the messages; when it returns, all are the broker's.
 
         Raises `QueueFull` when a queue would hold more than `length_max`, `BrokerUnavailable` when the broker
         cannot be reached, `DefectError` for a queue that was never declared. On any error none is stored for
@@ -95,6 +97,13 @@ class Broker(Protocol):
 
     async def reject(self, delivery: Delivery, *, reason: str) -> None:
         """Fail: the message goes to the dead letter queue, exactly once, with the reason."""
+
+    def is_current(self, delivery: Delivery) -> bool:
+        """Whether the message is still this consumer's; false once the broker may have given it to another.
+
+        Nobody should begin with one that is not. Who has begun finishes: when the message comes here again, it is not
+        handed over a second time, and what is said of the old delivery holds for the new one.
+        """
 
     async def depth(self, queue: str) -> QueueDepth:
         """How much waits. Raises `BrokerUnavailable`: not to know is never zero."""

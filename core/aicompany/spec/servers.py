@@ -82,6 +82,12 @@ class CacheSpec(Section):
         description="Address of Redis or Valkey, `redis://user:password@host:port/0`; memory alone when not set.",
     )
     ttl_seconds: float = Field(default=3600, gt=0, le=31_536_000, description="How long an answer is good.")
+    stale_seconds: float = Field(
+        default=86_400,
+        ge=0,
+        le=31_536_000,
+        description="How much longer it is kept, to be given out when the company is overloaded.",
+    )
     entries_max: int = Field(default=1000, ge=1, description="Most answers kept in a process's memory.")
     timeout_seconds: float = Field(
         default=0.25, gt=0, le=10, description="Longest wait for the server; after that it is a miss."
@@ -95,7 +101,7 @@ class CacheSpec(Section):
 
 
 class LimitsSpec(Section):
-    """What the model's service allows all workers together; without a number, only its headers and 429 answers count."""
+    """What the model's service allows all workers together; without a number, its headers and 429 answers tell."""
 
     requests_per_minute: int | None = Field(default=None, ge=1, description="Requests per minute.")
     input_tokens_per_minute: int | None = Field(default=None, ge=1, description="Input tokens per minute.")

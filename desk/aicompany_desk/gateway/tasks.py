@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
-from aicompany.errors import NotFound, NotPossible, QueueFull, VersionConflict
+from aicompany.errors import BrokerUnavailable, NotFound, NotPossible, QueueFull, VersionConflict
 from aicompany.ids import TaskId, TraceId, message_id_of, order_id_of
 from aicompany.messaging.envelope import Envelope, Purpose
 from aicompany.messaging.lanes import Lane
@@ -103,8 +103,12 @@ async def _refuse_when_full(spec: CompanySpec, ports: GatewayPorts, lane: Lane) 
     """Raises `QueueFull` when the PM's queue of the lane, or the outbox before it, holds as much as it may."""
     if ports.broker is None:
         return
-    depth = await ports.broker.depth(queue_name("pm", lane))
-    held = depth.ready + depth.unacknowledged + depth.delayed
+    try:
+        depth = await ports.broker.depth(queue_name("pm", lane))
+        held = depth.ready + (depth.unacknowledged or 0) + (depth.delayed or 0)
+    except BrokerUnavailable:
+        # The order is kept in the store until the broker is back; what waits there is bounded below.
+        held = 0
     if held >= spec.queues.length_max or await ports.backlog() >= spec.queues.length_max:
         raise QueueFull(
             f"the {lane.value} lane is full ({held} orders wait); try again later",

@@ -60,5 +60,6 @@ class ScalingLoop:
         except AICompanyError as error:
             return GroupObservation(replicas, Unknown(error.message), in_flight)
         # What a worker has taken in but not begun is unacknowledged and still waits.
-        waiting = sum(depth.ready + depth.unacknowledged for depth in depths) - in_flight
+        unacknowledged = sum(depth.unacknowledged or 0 for depth in depths)
+        waiting = sum(depth.ready for depth in depths) + max(0, unacknowledged - in_flight)
         return GroupObservation(replicas, max(0, waiting), in_flight)

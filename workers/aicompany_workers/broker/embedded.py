@@ -163,6 +163,10 @@ class EmbeddedBroker:
             await self._bury(message, reason)
             self._dispatch(queue)
 
+    def is_current(self, delivery: Delivery) -> bool:
+        """Nothing comes between a consumer and the queues of its own process."""
+        return delivery.tag in self._in_hands
+
     async def depth(self, queue: str) -> QueueDepth:
         """How much waits."""
         self._refuse_when_closed()

@@ -51,8 +51,14 @@ class LaneIntake:
         while True:
             waiting = tuple(lane for lane in LANES if self._buffers[lane])
             if waiting:
-                lane, self._scheduler = self._scheduler.pick(waiting)
-                return self._buffers[lane].popleft()
+                lane, scheduler = self._scheduler.pick(waiting)
+                delivery = self._buffers[lane].popleft()
+                if self._broker.is_current(delivery):
+                    self._scheduler = scheduler
+                    return delivery
+                # It was not begun, and somebody else may have it by now: let go of it here.
+                await self._broker.nack(delivery)
+                continue
             self._something_waits.clear()
             await self._something_waits.wait()
 
