@@ -122,6 +122,12 @@ class ModelRateLimited(PassingError):
     code = "model_rate_limited"
 
 
+class TurnTooFar(ModelRateLimited):
+    """The model was not asked: by its service's limits the turn comes later than the caller can wait."""
+
+    code = "turn_too_far"
+
+
 class BreakerOpen(PassingError):
     """A circuit breaker refuses calls for now."""
 
@@ -192,6 +198,12 @@ class AlreadyHandled(AICompanyError):
     """The inbox has this message id: its effects are stored, so only the acknowledgement is missing."""
 
     code = "already_handled"
+
+
+class HeldElsewhere(AICompanyError):
+    """Another handling, here or in another process, has the same message in hand and is alive."""
+
+    code = "held_elsewhere"
 
 
 class DefectError(AICompanyError):

@@ -99,6 +99,8 @@ class ModelAnswer(_Value):
     model: str
     """The model that answered, as it calls itself."""
     request_id: str | None = None
+    cached: bool = False
+    """Given before to the same question; nothing was paid for it again."""
 
     @property
     def text(self) -> str:

@@ -6,7 +6,7 @@ the other side asked for is kept whatever its length.
 
 from dataclasses import dataclass
 
-from aicompany.errors import AICompanyError, BreakerOpen, PassingError, PermanentError, UserError
+from aicompany.errors import AICompanyError, BreakerOpen, PassingError, PermanentError, TurnTooFar, UserError
 from aicompany.failure import Failure
 from aicompany.spec.work import RetrySpec
 
@@ -61,7 +61,7 @@ class GiveUp:
 
 def decide_retry(error: Exception, *, attempt: int, policy: RetryPolicy, jitter: float) -> Retry | Postpone | GiveUp:
     """What follows from a failed try number `attempt` (from 1). `jitter` is drawn from [0, 1)."""
-    if isinstance(error, BreakerOpen):
+    if isinstance(error, BreakerOpen | TurnTooFar):
         return Postpone(error.retry_after_seconds or policy.delay_after(attempt, jitter), error.message)
     failure = failure_of(error)
     if failure.permanent or attempt >= policy.attempts_max:

@@ -40,3 +40,25 @@ class TokenBucket:
         if amount <= bucket.level:
             return 0.0, replace(bucket, level=bucket.level - amount)
         return (amount - bucket.level) / bucket.rate, bucket
+
+    def wait_seconds(self, amount: float, now_seconds: float) -> float:
+        """How long until `amount` is there; for one that never is, until the bucket is full."""
+        return max(0.0, (min(amount, self.capacity) - self.at(now_seconds).level) / self.rate)
+
+    def reserve(self, amount: float, now_seconds: float) -> "TokenBucket":
+        """The bucket after `amount` was promised to somebody who waits for it; the level may fall below 0.
+
+        Who comes later waits until the promise is covered, so that nobody is overtaken for ever.
+        """
+        bucket = self.at(now_seconds)
+        return replace(bucket, level=bucket.level - amount)
+
+    def put_back(self, amount: float, now_seconds: float) -> "TokenBucket":
+        """The bucket after `amount` of what was taken came back; less than 0 takes more."""
+        bucket = self.at(now_seconds)
+        return replace(bucket, level=min(bucket.capacity, bucket.level + amount))
+
+    def lowered_to(self, level: float, now_seconds: float) -> "TokenBucket":
+        """The bucket with at most this level: somebody who knows says that there is no more."""
+        bucket = self.at(now_seconds)
+        return replace(bucket, level=min(bucket.level, level))

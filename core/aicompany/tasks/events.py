@@ -87,6 +87,7 @@ class TaskCompleted(Event):
     usage: Usage
     duration_seconds: float
     offline: bool = Field(default=False, description="Whether the offline model made it.")
+    cached: bool = Field(default=False, description="Whether an answer in it had been given before.")
 
 
 class TaskFailed(Event):

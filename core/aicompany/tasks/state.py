@@ -81,6 +81,8 @@ class Task:
     """Of all model calls, of all runs."""
     result: str | None = None
     offline: bool = False
+    cached: bool = False
+    """Whether an answer in its result had been given before."""
     failure: Failure | None = None
     files: tuple[str, ...] = ()
     """Created or changed in this run, in order, each once."""
@@ -109,8 +111,8 @@ class Task:
                 return {"attempts_failed": attempt}
             case TaskPostponed():
                 return {"was_postponed": True}
-            case TaskCompleted(result=result, offline=offline):
-                return {"result": result, "offline": offline, "ended_at": at}
+            case TaskCompleted(result=result, offline=offline, cached=cached):
+                return {"result": result, "offline": offline, "cached": cached, "ended_at": at}
             case TaskFailed(failure=failure):
                 return {"failure": failure, "ended_at": at}
             case TaskCancelled():

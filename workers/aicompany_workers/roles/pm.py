@@ -272,6 +272,7 @@ class PMRole:
             usage=order.usage,
             duration_seconds=round((self.clock.now() - started_at).total_seconds(), 4),
             offline=any(task.offline for task in picture.steps.values()),
+            cached=any(task.cached for task in picture.steps.values()),
         )
 
     def _after(self, order: Order, events: Iterable[Event]) -> Order:

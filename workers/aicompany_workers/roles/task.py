@@ -129,6 +129,7 @@ class TaskRole:
             usage=usage,
             duration_seconds=round(duration_seconds, 4),
             offline=self.model.is_offline,
+            cached=any(answered.answer.cached for answered in step.answers),
         )
         log.info(
             "step.completed", duration=round(duration_seconds, 4), files_created=list(step.files),

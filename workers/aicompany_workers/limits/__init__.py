@@ -1,0 +1,1 @@
+"""Rate limits of the model's service behind `aicompany.ports.rate_limits`."""
