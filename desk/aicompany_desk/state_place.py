@@ -8,7 +8,7 @@ from platformdirs import user_state_path
 
 from aicompany.errors import CompanyNotRunning
 from aicompany.spec.company import AICompany
-from aicompany_desk.local.names import GATEWAY_FILE
+from aicompany_desk.names import GATEWAY_FILE
 from aicompany_workers.store.state_directory import STORE_FILE
 
 

@@ -16,6 +16,8 @@ from aicompany.spec.edges import HealthSpec
 from aicompany_desk.local.cluster import LocalCluster
 from aicompany_workers.broker.embedded import EmbeddedBroker
 from aicompany_workers.clock import SystemClock
+from aicompany_workers.presence import LonePresence
+from aicompany_workers.runtime.claims import AlwaysSeen, Claims
 from aicompany_workers.runtime.effects import NO_EFFECTS, outgoing_of
 from aicompany_workers.runtime.failing import Failing
 from aicompany_workers.runtime.handling import Handling
@@ -46,6 +48,7 @@ class TestLocalCluster(ClusterContract):
         store = SqliteEventStore(sqlite_database, SystemClock())
         metrics = WorkerMetrics(CollectorRegistry())
         self.role = WaitingRole()
+        claims = Claims(LonePresence(SystemClock()), "here", AlwaysSeen(), silent_seconds_max=10)
 
         def build(group, name):
             queues = lane_queues(group.role, agent=group.agent)
@@ -53,7 +56,9 @@ class TestLocalCluster(ClusterContract):
                 name,
                 group,
                 intake=LaneIntake(self.broker, queues, prefetch=1, low_share=10),
-                handling=Handling(name, self.role, store, self.broker, Failing(store), RetryPolicy(), metrics),
+                handling=Handling(
+                    name, self.role, store, self.broker, Failing(store), claims, RetryPolicy(), metrics
+                ),
                 concurrency=1,
                 drain_seconds=30,
             )

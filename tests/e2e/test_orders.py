@@ -114,7 +114,7 @@ async def test_a_permanent_failure_ends_the_order_once_is_told_once_and_leaves_a
 @pytest.mark.parametrize("reply", [Reply(raw=b"garbage"), Reply(fault="reset")], ids=["garbage", "reset"])
 async def test_garbage_is_tried_three_times_then_given_up(start, api, reply):
     api.script = lambda _: reply
-    async with start(api=api, breaker={"failuresMax": 10}) as client:
+    async with start(api=api, breakers={"model": {"failuresMax": 10}}) as client:
         task = await client.delivered(await client.order("Say hello"))
     assert (task["state"], task["error_code"]) == ("failed", "model_unavailable")
     assert len(api.requests) == 3
@@ -130,7 +130,7 @@ async def test_a_model_that_says_nothing_is_given_up_at_the_timeout(start, api):
 
 async def test_an_open_breaker_postpones_and_costs_no_try(start, api):
     api.replies.append(Reply(status=500))
-    async with start(api=api, breaker={"failuresMax": 1, "openSeconds": 0.5}) as client:
+    async with start(api=api, breakers={"model": {"failuresMax": 1, "openSeconds": 0.5}}) as client:
         first, second = await client.order("one"), await client.order("two")
         tasks = [await client.delivered(first), await client.delivered(second)]
     assert [task["state"] for task in tasks] == ["completed", "completed"]
@@ -284,7 +284,7 @@ async def test_every_worker_tells_its_health_and_metrics(start):
 
 async def test_an_open_breaker_postpones_planning_as_well(start, api):
     api.replies.append(Reply(status=500))
-    async with start(api=api, breaker={"failuresMax": 1, "openSeconds": 0.3}) as client:
+    async with start(api=api, breakers={"model": {"failuresMax": 1, "openSeconds": 0.3}}) as client:
         task = await client.delivered(await client.order("Write a function", kind="code"))
     assert task["state"] == "completed"
     assert "task_postponed" in types(task)

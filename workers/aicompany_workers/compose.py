@@ -19,11 +19,14 @@ from aicompany_workers.roles.orders import Orders
 from aicompany_workers.roles.pm import PMRole
 from aicompany_workers.roles.result import ResultRole
 from aicompany_workers.roles.task import TaskRole
+from aicompany_workers.runtime.claims import Claims
 from aicompany_workers.runtime.failing import Failing
 from aicompany_workers.runtime.handling import Handling
 from aicompany_workers.runtime.lane_intake import LaneIntake
 from aicompany_workers.runtime.role import Role
 from aicompany_workers.runtime.worker import Worker
+from aicompany_workers.telemetry.facts import Observers
+from aicompany_workers.telemetry.load import LoadMeter
 from aicompany_workers.telemetry.metrics import WorkerMetrics
 from aicompany_workers.tools.workspace import Workspaces
 
@@ -37,12 +40,17 @@ class Parts:
     queries: CompanyQueries
     broker: Broker
     model: Model
+    """For what must be asked anew each time."""
+    cached_model: Model
+    """For questions whose answer may be one that was given before."""
     notifier: Notifier
     workspaces: Workspaces
     results: Path
     clock: Clock
     ids: IdSource
     metrics: WorkerMetrics
+    load: LoadMeter
+    claims: Claims
 
 
 def topology_of_company(spec: CompanySpec) -> Topology:
@@ -67,9 +75,9 @@ def build_role(parts: Parts, name: str) -> Role:
     orders = Orders(parts.store)
     match name:
         case "pm":
-            return PMRole(orders, parts.model, parts.spec, parts.clock)
+            return PMRole(orders, parts.cached_model, parts.spec, parts.clock)
         case "task":
-            return TaskRole(orders, parts.model, parts.spec, parts.workspaces, parts.clock)
+            return TaskRole(orders, parts.cached_model, parts.spec, parts.workspaces, parts.clock)
         case "result":
             return ResultRole(orders, parts.notifier, parts.workspaces, parts.results)
         case "dialog":
@@ -93,7 +101,8 @@ def build_worker(parts: Parts, group: WorkerGroup, worker: WorkerSpec, name: str
         broker=parts.broker,
         failing=Failing(parts.store),
         retry_policy=RetryPolicy.of(parts.spec.retry),
-        observer=parts.metrics,
+        claims=parts.claims,
+        observer=Observers((parts.metrics, parts.load)),
     )
     return Worker(
         name,

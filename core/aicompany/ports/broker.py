@@ -13,7 +13,7 @@ Semantics are those of RabbitMQ quorum queues, so that the embedded broker and R
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from aicompany.messaging.topology import Topology
 
@@ -107,6 +107,9 @@ class Broker(Protocol):
 
     async def depth(self, queue: str) -> QueueDepth:
         """How much waits. Raises `BrokerUnavailable`: not to know is never zero."""
+
+    def describe(self) -> dict[str, Any]:
+        """How its connections are, as JSON, for status and health. Never holds a password."""
 
     async def close(self) -> None:
         """End all subscriptions and give unsettled messages back. Idempotent."""

@@ -114,6 +114,9 @@ class EventStore(Protocol):
     async def read_all(self, *, after_position: int = 0, limit: int = 1000) -> list[EventRecord]:
         """The stream of everything, by position. No event appears later before a position already read."""
 
+    async def forget(self, *, handled_before: datetime, measured_before: datetime) -> int:
+        """Drop old inbox entries, claims and measurements; returns how many. Events are never dropped."""
+
     def watch(self, watched_id: str) -> AbstractContextManager["Changes"]:
         """Learn, while it is open, when events of this aggregate, or of a step of this order, are committed."""
 
@@ -144,6 +147,9 @@ class Outbox(Protocol):
 
     async def wait(self, timeout_seconds: float) -> None:
         """Return as soon as there may be something pending, at the latest after the time-out."""
+
+    async def count(self) -> int:
+        """Messages that are not published yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class HeartbeatRecord:
 
 
 class Presence(Protocol):
-    """The heartbeats of all processes of the company."""
+    """The heartbeats of all processes of the company, and which of them has which message in hand."""
 
     async def beat(self, heartbeat: Heartbeat) -> None:
         """Say that this process is alive. Raises `StoreUnavailable`."""
@@ -53,3 +53,12 @@ class Presence(Protocol):
 
     async def heartbeats(self, *, silent_seconds_max: float) -> list[HeartbeatRecord]:
         """The last heartbeat of each process that is present, by name. Raises `StoreUnavailable`."""
+
+    async def claim(self, message_id: str, process: str, *, silent_seconds_max: float) -> str:
+        """Take a message in hand, unless another process that is present has it; returns the process that has it.
+
+        Raises `StoreUnavailable`.
+        """
+
+    async def holder(self, message_id: str) -> str | None:
+        """The process that claimed the message last, present or not. Raises `StoreUnavailable`."""

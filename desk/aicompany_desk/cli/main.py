@@ -22,6 +22,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "talk": ("talk", "Talk with the company."),
     "dead": ("dead", "Dead letters: list, show, replay."),
     "status": ("status", "How the company is."),
+    "worker": ("worker", "Run one worker process over RabbitMQ and PostgreSQL."),
+    "gateway": ("gateway", "Run the gateway alone over RabbitMQ and PostgreSQL."),
+    "migrate": ("migrate", "Bring the event store to this version's schema."),
     "check": ("check", "Check a company's file."),
     "version": ("version", "What is installed here."),
 }

@@ -61,6 +61,15 @@ class LocalCluster:
             for place in places
         ]
 
+    def in_flight(self) -> int:
+        """Messages that all workers together work on."""
+        return sum(self._in_flight(group) for group in self._places)
+
+    def capacity(self) -> int:
+        """Messages that all workers together could work on."""
+        places = (place for places in self._places.values() for place in places)
+        return sum(place.worker.concurrency for place in places if place.worker)
+
     def replicas(self, group: WorkerGroup) -> int:
         """Workers of the group that are to stay."""
         return len(self._staying(group))

@@ -16,6 +16,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -179,6 +180,10 @@ class EmbeddedBroker:
             oldest_ready_seconds=max(0.0, oldest) if oldest is not None else None,
             consumers=len(source.consumers),
         )
+
+    def describe(self) -> dict[str, Any]:
+        """It is always there."""
+        return {"server": "embedded", "in_hands": len(self._in_hands)}
 
     async def close(self) -> None:
         """End all. What is in somebody's hands is in the file and comes again."""

@@ -12,12 +12,20 @@ from time import perf_counter
 
 import structlog
 
-from aicompany.errors import AICompanyError, AlreadyHandled, MessageUnreadable, PassingError, VersionConflict
+from aicompany.errors import (
+    AICompanyError,
+    AlreadyHandled,
+    HeldElsewhere,
+    MessageUnreadable,
+    PassingError,
+    VersionConflict,
+)
 from aicompany.messaging.envelope import Envelope
 from aicompany.ports.broker import Broker, Delivery
 from aicompany.ports.event_store import Change, EventStore
 from aicompany.resilience.retry import GiveUp, Postpone, Retry, RetryPolicy, decide_retry
-from aicompany_workers.runtime.effects import Effects
+from aicompany_workers.runtime.claims import Claims
+from aicompany_workers.runtime.effects import NO_EFFECTS, Effects
 from aicompany_workers.runtime.failing import Failing
 from aicompany_workers.runtime.role import Message, Role
 from aicompany_workers.telemetry.facts import HandlingObserver, MessageHandled
@@ -40,6 +48,7 @@ class Handling:
     store: EventStore
     broker: Broker
     failing: Failing
+    claims: Claims
     retry_policy: RetryPolicy
     observer: HandlingObserver
     draw: Callable[[], float] = random.random
@@ -54,39 +63,48 @@ class Handling:
             log.error("message.unreadable", queue=delivery.queue, reason=error.message)
             await self.broker.reject(delivery, reason=error.code)
             return
-        with structlog.contextvars.bound_contextvars(
-            worker=self.worker, task_id=envelope.task_id, trace_id=envelope.trace_id
+        with (
+            structlog.contextvars.bound_contextvars(
+                worker=self.worker, task_id=envelope.task_id, trace_id=envelope.trace_id
+            ),
+            self.claims.handling(envelope.id),
         ):
-            outcome = await self._settle(delivery, envelope)
+            outcome, effects = await self._settle(delivery, envelope)
         duration_seconds = perf_counter() - started
-        self.observer.message_handled(MessageHandled(self.role.name, envelope, outcome, duration_seconds))
+        self.observer.message_handled(
+            MessageHandled(self.role.name, envelope, outcome, duration_seconds, effects.measurements)
+        )
 
-    async def _settle(self, delivery: Delivery, envelope: Envelope) -> str:
+    async def _settle(self, delivery: Delivery, envelope: Envelope) -> tuple[str, Effects]:
         try:
-            outcome = await self._process_and_commit(delivery, envelope)
+            settled = await self._process_and_commit(delivery, envelope)
         except BaseException:
             # The worker stops, or breaks: somebody else gets the message, what is stored of it stays.
             await asyncio.shield(self.broker.nack(delivery))
             raise
         await self.broker.ack(delivery)
-        return outcome
+        return settled
 
-    async def _process_and_commit(self, delivery: Delivery, envelope: Envelope) -> str:
-        """Returns the outcome once it is committed, however long the store is away."""
+    async def _process_and_commit(self, delivery: Delivery, envelope: Envelope) -> tuple[str, Effects]:
+        """Returns the outcome, and what it changed, once it is committed, however long the store is away."""
         message = Message(envelope, self.worker, delivery.redelivered)
         while True:
             try:
-                return await self._try(message)
+                return await self._try(message, is_copy=not delivery.redelivered)
             except PassingError as error:
                 log.warning("message.waits_for_store", code=error.code, reason=error.message)
                 await asyncio.sleep(_STORE_PAUSE_SECONDS)
             # From here on the message may find traces of its own first try.
             message = replace(message, redelivered=True)
 
-    async def _try(self, message: Message) -> str:
-        """One try, and as many more as somebody else changes the same aggregates meanwhile."""
-        if message.redelivered and await self.store.is_handled(message.envelope.id):
-            return "already_handled"
+    async def _try(self, message: Message, *, is_copy: bool) -> tuple[str, Effects]:
+        """One try, and as many more as somebody else changes the same aggregates meanwhile.
+
+        `is_copy`: when somebody else has the message in hand, this one is a second copy of it and can go; otherwise it
+        is the same one, delivered again, and may be needed yet.
+        """
+        if message.redelivered and await self.claims.wait_for_holder(message.envelope.id, self.store):
+            return "already_handled", NO_EFFECTS
         for _ in range(_CONFLICTS_MAX):
             try:
                 outcome, effects = await self._process(message)
@@ -94,15 +112,18 @@ class Handling:
             except VersionConflict:
                 message = replace(message, redelivered=True)
             except AlreadyHandled:
-                return "already_handled"
+                return "already_handled", NO_EFFECTS
+            except HeldElsewhere:
+                if is_copy or await self.claims.wait_for_holder(message.envelope.id, self.store):
+                    return "already_handled", NO_EFFECTS
             else:
-                return outcome
+                return outcome, effects
         raise PassingError(f"message {message.envelope.id} met {_CONFLICTS_MAX} version conflicts in a row")
 
     async def _process(self, message: Message) -> tuple[str, Effects]:
         try:
             return "done", await self.role.process_message(message)
-        except (VersionConflict, AlreadyHandled):
+        except (VersionConflict, AlreadyHandled, HeldElsewhere):
             raise
         except AICompanyError as error:
             return await self._failed(message.envelope, error)

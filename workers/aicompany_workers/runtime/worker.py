@@ -42,6 +42,11 @@ class Worker:
         return f"<Worker {self.name} {state}, {self.in_flight} of {self._concurrency} in flight>"
 
     @property
+    def concurrency(self) -> int:
+        """Messages it works on at most."""
+        return self._concurrency
+
+    @property
     def in_flight(self) -> int:
         """Messages it works on."""
         return len(self._in_flight)

@@ -40,11 +40,18 @@ class StateDirectory:
         """Files that orders at work make, a directory for each order."""
         return self.path / "workspaces"
 
-    def acquire(self) -> None:
-        """Make the directory and own it. Raises `StateUnusable`: owned by another, read-only, full, no directory."""
+    def make(self) -> None:
+        """Make the directory, for a process that shares it. Raises `StateUnusable`."""
         try:
             # Orders, files and answers are nobody else's business.
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StateUnusable(self._explained(error)) from error
+
+    def acquire(self) -> None:
+        """Make the directory and own it. Raises `StateUnusable`: owned by another, read-only, full, no directory."""
+        self.make()
+        try:
             lock = (self.path / LOCK_FILE).open("a+")
         except OSError as error:
             raise StateUnusable(self._explained(error)) from error

@@ -5,6 +5,7 @@ else), `trace_id`. Lines of other libraries get the same shape.
 """
 
 import logging
+import sys
 from collections.abc import MutableMapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -26,6 +27,11 @@ def write_logs_to_file(path: Path, spec: LoggingSpec) -> None:
     _install(
         RotatingFileHandler(path, maxBytes=spec.file_bytes_max, backupCount=spec.files_max, encoding="utf-8"), spec
     )
+
+
+def write_logs_to_stdout(spec: LoggingSpec) -> None:
+    """Send all log lines of this process to standard output, as containers do."""
+    _install(logging.StreamHandler(sys.stdout), spec)
 
 
 def _install(handler: logging.Handler, spec: LoggingSpec) -> None:

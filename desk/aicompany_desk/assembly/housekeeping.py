@@ -8,7 +8,7 @@ import structlog
 
 from aicompany.errors import AICompanyError
 from aicompany.ports.clock import Clock
-from aicompany_workers.store.sqlite.event_store import SqliteEventStore
+from aicompany.ports.event_store import EventStore
 
 _INTERVAL_SECONDS = 3600.0
 _INBOX_KEPT = timedelta(days=7)
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 class Housekeeping:
     """Once when the company starts, then every hour. Events stay for ever."""
 
-    store: SqliteEventStore
+    store: EventStore
     clock: Clock
 
     async def run(self) -> None:
