@@ -5,13 +5,15 @@ What it answers follows the API's published shapes (https://platform.claude.com/
 
 import asyncio
 import json
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiohttp import web
+from tests.messages_api.limits import EnforcedLimits, input_tokens_of
 
 ERROR_TYPES = {
     400: "invalid_request_error",
@@ -46,6 +48,7 @@ class Reply:
     """`hang`, `reset`, `trickle` (a space now and then, never the answer), or of a stream that has begun: `cut`
     (the connection breaks), `end` (it stops without a last word), `fail` (it says `error_type` in the middle)."""
     error_type: str = "overloaded_error"
+    output_tokens: int = 20
     latency_seconds: float | None = None
 
 
@@ -55,8 +58,9 @@ Script = Callable[[dict[str, Any]], Reply]
 class MessagesApi:
     """The server. Replies come from `script` when it is set, else from the queue, else all is fine."""
 
-    def __init__(self, *, latency_seconds: float = 0.0) -> None:
+    def __init__(self, *, latency_seconds: float = 0.0, limits: EnforcedLimits | None = None) -> None:
         self.latency_seconds = latency_seconds
+        self.limits = limits
         self.replies: deque[Reply] = deque()
         self.script: Script | None = None
         self.requests: list[dict[str, Any]] = []
@@ -70,6 +74,7 @@ class MessagesApi:
         """Serve on a loopback port while the context is open."""
         app = web.Application(client_max_size=64 * 2**20)
         app.router.add_post("/v1/messages", self._handle)
+        app.router.add_get("/limits", self._report)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", port, backlog=2048)
@@ -87,13 +92,27 @@ class MessagesApi:
         self.at_once += 1
         self.at_once_max = max(self.at_once_max, self.at_once)
         try:
-            reply = self._reply_to(body)
+            reply = self._refusal_of(body) or self._reply_to(body)
             latency = self.latency_seconds if reply.latency_seconds is None else reply.latency_seconds
             if latency:
                 await asyncio.sleep(latency)
+            if self.limits is not None:
+                if reply.status == 200:
+                    self.limits.write(reply.output_tokens)
+                reply = replace(reply, headers={**self.limits.headers(), **reply.headers})
             return await self._send(request, body, reply)
         finally:
             self.at_once -= 1
+
+    async def _report(self, _: web.Request) -> web.Response:
+        """What the limits have seen."""
+        return web.json_response(self.limits.report() if self.limits else {})
+
+    def _refusal_of(self, body: dict[str, Any]) -> Reply | None:
+        wait = self.limits.admit(input_tokens_of(body)) if self.limits else 0.0
+        if wait <= 0:
+            return None
+        return Reply(429, message="slow down", headers={"retry-after": str(math.ceil(wait))}, latency_seconds=0.0)
 
     def _reply_to(self, body: dict[str, Any]) -> Reply:
         if self.script is not None:
@@ -117,6 +136,8 @@ class MessagesApi:
             shown = {"type": "error", "error": error, "request_id": headers["request-id"]}
             return web.json_response(shown, status=reply.status, headers=headers)
         message = message_of(body, reply, len(self.requests))
+        if self.limits is not None:
+            message["usage"]["input_tokens"] = input_tokens_of(body)
         if body.get("stream"):
             return await _stream(request, message, reply, headers)
         return web.json_response(message, headers=headers)
@@ -133,7 +154,7 @@ def message_of(body: dict[str, Any], reply: Reply, number: int) -> dict[str, Any
         "content": content,
         "stop_reason": reply.stop_reason,
         "stop_sequence": None,
-        "usage": {"input_tokens": 100, "output_tokens": 20, "cache_read_input_tokens": 0},
+        "usage": {"input_tokens": 100, "output_tokens": reply.output_tokens, "cache_read_input_tokens": 0},
     }
 
 
@@ -149,7 +170,7 @@ async def _stream(
 ) -> web.StreamResponse:
     response = web.StreamResponse(headers={**headers, "content-type": "text/event-stream"})
     await response.prepare(request)
-    start = {**message, "content": [], "stop_reason": None, "usage": {"input_tokens": 100, "output_tokens": 1}}
+    start = {**message, "content": [], "stop_reason": None, "usage": {**message["usage"], "output_tokens": 1}}
     await _event(response, "message_start", message=start)
     for index, block in enumerate(message["content"]):
         empty, deltas = _in_parts(block)
@@ -160,7 +181,7 @@ async def _stream(
                 return await _broken_off(request, response, reply)
         await _event(response, "content_block_stop", index=index)
     delta = {"stop_reason": message["stop_reason"], "stop_sequence": None}
-    await _event(response, "message_delta", delta=delta, usage={"output_tokens": 20})
+    await _event(response, "message_delta", delta=delta, usage={"output_tokens": reply.output_tokens})
     await _event(response, "message_stop")
     return response
 

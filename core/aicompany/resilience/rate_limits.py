@@ -20,6 +20,9 @@ PERIOD_SECONDS = 60.0
 START_CALLS = 20.0
 START_CALLS_PER_SECOND = 10.0
 """Before the service has answered once nobody knows its limits: so many calls at once, and so many more a second."""
+MARGIN = 0.02
+"""Part of each limit that is left to the service, because calls are under way that it has not counted yet. It is lost
+once, when a bucket that was full is emptied; the rate is the whole."""
 OUTPUT_TOKENS_GUESS = 500.0
 """Output tokens of an answer, before there was one."""
 OUTPUT_MEAN_WEIGHT = 0.05
@@ -47,7 +50,7 @@ class RateLimits:
     def of(cls, spec: LimitsSpec, now_seconds: float) -> "RateLimits":
         """Unused limits, as far as a company's file sets them."""
         wished = wished_limits(spec)
-        buckets = {measure: _bucket_of(limit, now_seconds) for measure, limit in wished.items()}
+        buckets = {measure: bucket_of(limit, now_seconds) for measure, limit in wished.items()}
         start = None if buckets else _start_bucket(now_seconds)
         return cls(wished, buckets, start, now_seconds)
 
@@ -99,9 +102,11 @@ class RateLimits:
                 level = level_at_most(window, told.age_seconds)
                 limit = min(window.limit, self.wished.get(measure, window.limit))
                 bucket = self.buckets.get(measure)
-                if bucket is None or bucket.capacity != limit:
-                    before = bucket.at(now_seconds).level if bucket else limit
-                    bucket = TokenBucket(limit, limit / PERIOD_SECONDS, min(before, limit), now_seconds)
+                changed = bucket_of(limit, now_seconds)
+                if bucket is None:
+                    bucket = changed
+                elif bucket.rate != changed.rate:
+                    bucket = changed.lowered_to(bucket.at(now_seconds).level, now_seconds)
                 buckets[measure] = bucket.lowered_to(level, now_seconds)
         return replace(self, buckets=buckets, start=self.start if buckets == self.buckets else None)
 
@@ -140,7 +145,7 @@ def wished_limits(spec: LimitsSpec) -> dict[Measure, float]:
 
 
 def level_at_most(window: WindowTold, age_seconds: float) -> float:
-    """The most that can be left now of what the service said up to `age_seconds` ago.
+    """The most that can be left now of what the service said up to `age_seconds` ago, without the margin.
 
     Two bounds hold: what remained and what has flowed in since; and what is missing until the limit is untouched
     again, which the service reckons by its own clock.
@@ -149,11 +154,12 @@ def level_at_most(window: WindowTold, age_seconds: float) -> float:
     level = window.remaining + rate * age_seconds
     if window.full_in_seconds is not None:
         level = min(level, window.limit - rate * max(0.0, window.full_in_seconds - _RESET_SECONDS))
-    return level
+    return level - window.limit * MARGIN
 
 
-def _bucket_of(limit: float, now_seconds: float) -> TokenBucket:
-    return TokenBucket.full(capacity=limit, rate=limit / PERIOD_SECONDS, now_seconds=now_seconds)
+def bucket_of(limit: float, now_seconds: float) -> TokenBucket:
+    """The bucket of an unused limit."""
+    return TokenBucket.full(capacity=limit * (1 - MARGIN), rate=limit / PERIOD_SECONDS, now_seconds=now_seconds)
 
 
 def _start_bucket(now_seconds: float) -> TokenBucket:

@@ -1,11 +1,11 @@
 """`ports.rate_limits.RateLimits` of one process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from aicompany.allowance import Amounts, LimitsTold, NoTurn, Turn
 from aicompany.ports.clock import Clock
 from aicompany.ports.rate_limits import LimitState, RateLimitStatistics
-from aicompany.resilience.rate_limits import RateLimits
+from aicompany.resilience.rate_limits import PERIOD_SECONDS, RateLimits
 from aicompany.spec.servers import LimitsSpec
 
 
@@ -71,13 +71,7 @@ class MemoryRateLimits:
         now = self._clock.monotonic_seconds()
         return RateLimitStatistics(
             shared=False,
-            limits={
-                model: {
-                    measure.value: LimitState(bucket.capacity, bucket.at(now).level)
-                    for measure, bucket in limits.buckets.items()
-                }
-                for model, limits in self._limits.items()
-            },
+            limits=states_of(self._limits, now),
             paused_seconds={model: max(0.0, limits.paused_until - now) for model, limits in self._limits.items()},
             turns=self._turns,
             refused=self._refused,
@@ -89,3 +83,14 @@ class MemoryRateLimits:
     def _of(self, model: str, now_seconds: float) -> RateLimits:
         limits = self._limits.get(model)
         return limits if limits is not None else self._begin(model, now_seconds)
+
+
+def states_of(limits: Mapping[str, RateLimits], now_seconds: float) -> dict[str, dict[str, LimitState]]:
+    """All limits as they stand, by model and measure."""
+    return {
+        model: {
+            measure.value: LimitState(bucket.rate * PERIOD_SECONDS, bucket.at(now_seconds).level)
+            for measure, bucket in known.buckets.items()
+        }
+        for model, known in limits.items()
+    }

@@ -17,6 +17,8 @@ local now = clock()
 local limits, levels, told = {}, {}, {}
 local at, paused_until, mean, start
 
+local function full(limit) return limit * (1 - asked.margin) end
+
 local function read()
   local kept, fields = redis.call('HGETALL', KEYS[1]), {}
   for i = 1, #kept, 2 do fields[kept[i]] = tonumber(kept[i + 1]) end
@@ -35,8 +37,8 @@ local function read()
     if limit and asked.wished[measure] then limit = math.min(limit, asked.wished[measure]) end
     if limit then
       limits[measure] = limit
-      local level = fields[measure .. ':level'] or limit
-      levels[measure] = math.min(limit, level + elapsed * limit / asked.period)
+      local level = fields[measure .. ':level'] or full(limit)
+      levels[measure] = math.min(full(limit), level + elapsed * limit / asked.period)
     end
   end
   if start then start = math.min(asked.start_calls, start + elapsed * asked.start_rate) end
@@ -67,7 +69,7 @@ local function reserve()
   }
   local wait, counted = math.max(0, paused_until - now), {}
   for measure, limit in pairs(limits) do
-    local missing = math.min(wanted[measure], limit) - levels[measure]
+    local missing = math.min(wanted[measure], full(limit)) - levels[measure]
     wait = math.max(wait, missing / (limit / asked.period))
   end
   if start then wait = math.max(wait, (math.min(1, asked.start_calls) - start) / asked.start_rate) end
@@ -81,14 +83,14 @@ local function reserve()
 end
 
 local function settle()
-  local counted, had_limits = {}, next(limits) ~= nil
+  local counted = {}
   for _, measure in ipairs(asked.counted) do counted[measure] = true end
   for measure, limit in pairs(limits) do
     local used = asked.used[measure]
     if counted[measure] then
-      levels[measure] = math.min(limit, levels[measure] + asked.reserved[measure] - used)
+      levels[measure] = math.min(full(limit), levels[measure] + asked.reserved[measure] - used)
     elseif measure == 'output_tokens' then
-      levels[measure] = math.min(limit, levels[measure] - used)
+      levels[measure] = math.min(full(limit), levels[measure] - used)
     end
   end
   if asked.used.output_tokens > 0 then
@@ -97,7 +99,7 @@ local function settle()
   if asked.used.requests > 0 then start = nil end
   for measure, window in pairs(asked.told) do
     local limit = math.min(window.limit, asked.wished[measure] or window.limit)
-    local level = math.min(levels[measure] or limit, limit)
+    local level = math.min(levels[measure] or full(limit), full(limit))
     told[measure], limits[measure], levels[measure] = window.limit, limit, math.min(level, window.level)
     start = nil
   end

@@ -15,10 +15,10 @@ from redis.exceptions import NoScriptError
 
 from aicompany.allowance import Amounts, LimitsTold, NoTurn, Turn
 from aicompany.ports.clock import Clock
-from aicompany.ports.rate_limits import LimitState, RateLimitStatistics
+from aicompany.ports.rate_limits import RateLimitStatistics
 from aicompany.resilience.rate_limits import RateLimits
 from aicompany.spec.servers import LimitsSpec
-from aicompany_workers.limits.memory import MemoryRateLimits
+from aicompany_workers.limits.memory import MemoryRateLimits, states_of
 from aicompany_workers.limits.script import LUA, limits_of, question, settlement, turn_of
 from aicompany_workers.redis_server import RedisAway, RedisServer
 
@@ -101,13 +101,7 @@ class RedisRateLimits:
         now = self._clock.monotonic_seconds()
         return RateLimitStatistics(
             shared=True,
-            limits={
-                model: {
-                    measure.value: LimitState(bucket.capacity, bucket.at(now).level)
-                    for measure, bucket in limits.buckets.items()
-                }
-                for model, limits in self._seen.items()
-            },
+            limits=states_of(self._seen, now),
             paused_seconds={model: max(0.0, limits.paused_until - now) for model, limits in self._seen.items()},
             **counts,
         )

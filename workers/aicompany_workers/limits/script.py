@@ -1,17 +1,20 @@
 """What the server's script is asked and what it answers, as values."""
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
 from aicompany.allowance import Amounts, LimitsTold, Measure, NoTurn, Turn
 from aicompany.resilience.rate_limits import (
+    MARGIN,
     OUTPUT_MEAN_WEIGHT,
     PAUSE_SECONDS,
     PERIOD_SECONDS,
     START_CALLS,
     START_CALLS_PER_SECOND,
     RateLimits,
+    bucket_of,
     level_at_most,
 )
 from aicompany.resilience.token_bucket import TokenBucket
@@ -24,6 +27,7 @@ CALLER_SECONDS = 120.0
 """Who has not asked for so long does not count as a caller."""
 _NUMBERS: dict[str, Any] = {
     "period": PERIOD_SECONDS,
+    "margin": MARGIN,
     "start_calls": START_CALLS,
     "start_rate": START_CALLS_PER_SECOND,
     "mean_weight": OUTPUT_MEAN_WEIGHT,
@@ -38,7 +42,7 @@ def question(known: RateLimits, now_seconds: float, **act: object) -> str:
     seed = {
         "paused_seconds": max(0.0, known.paused_until - now_seconds),
         "mean": known.output_mean,
-        "told": {measure: buckets[measure].capacity for measure in buckets if measure not in known.wished},
+        "told": {measure: buckets[measure].rate * PERIOD_SECONDS for measure in buckets if measure not in known.wished},
         "levels": {measure: buckets[measure].at(now_seconds).level for measure in buckets},
     }
     if known.start is not None:
@@ -78,7 +82,7 @@ def turn_of(answer: dict[str, Any], model: str) -> Turn | NoTurn:
 def limits_of(answer: dict[str, Any], wished: RateLimits, now_seconds: float) -> RateLimits:
     """The limits in an answer, on this process's own clock."""
     buckets = {
-        Measure(name): TokenBucket(limit, limit / PERIOD_SECONDS, answer["levels"][name], now_seconds)
+        Measure(name): replace(bucket_of(limit, now_seconds), level=answer["levels"][name])
         for name, limit in answer["limits"].items()
     }
     start = answer.get("start")

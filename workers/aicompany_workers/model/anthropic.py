@@ -5,7 +5,8 @@ retrying is decided by core, once, for everything.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import Any, cast
 
 import anthropic
@@ -13,6 +14,7 @@ import httpx2
 from anthropic import AsyncAnthropic, DefaultAioHttpClient, transform_schema
 from anthropic.types import Message
 
+from aicompany.allowance import LimitsTold
 from aicompany.errors import (
     AICompanyError,
     ContextExceeded,
@@ -36,6 +38,7 @@ from aicompany.ports.model import (
 from aicompany.usage import Usage
 from aicompany_workers.model.credentials import Credentials
 from aicompany_workers.model.prices import PriceTable
+from aicompany_workers.model.rate_limit_headers import limits_told
 from aicompany_workers.model.retry_after import retry_after_seconds
 
 _STREAM_ABOVE_TOKENS = 16_000
@@ -74,8 +77,16 @@ class AnthropicModel:
 
     is_offline = False
 
-    def __init__(self, credentials: Credentials, prices: PriceTable) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        prices: PriceTable,
+        *,
+        limits_heard: Callable[[LimitsTold], None] = lambda _: None,
+    ) -> None:
+        """`limits_heard` is told what each answer, and each refusal, says of the service's rate limits."""
         self._prices = prices
+        self._limits_heard = limits_heard
         # The SDK takes one credential and goes by the key, too, when its environment has both.
         self._secret = credentials.api_key or credentials.auth_token or ""
         self._client = AsyncAnthropic(
@@ -89,12 +100,16 @@ class AnthropicModel:
     async def answer(self, request: ModelRequest) -> ModelAnswer:
         """Ask once. Raises as the port says."""
         arguments = _arguments_of(request)
+        began = perf_counter()
         try:
             # The SDK's time-out is for each read; this one is for the whole, so that a trickle ends as well.
             async with asyncio.timeout(request.timeout_seconds):
-                message, request_id = await self._ask(arguments, streamed=request.max_tokens > _STREAM_ABOVE_TOKENS)
+                message, request_id = await self._ask(
+                    arguments, began, streamed=request.max_tokens > _STREAM_ABOVE_TOKENS
+                )
             return self._answer_of(message, request_id)
         except anthropic.APIStatusError as error:
+            self._hear(request.model, error.response.headers, began)
             raise _explained(error, self._secret) from error
         except (TimeoutError, anthropic.APITimeoutError) as error:
             raise ModelUnavailable(f"the model did not answer within {request.timeout_seconds:g} s") from error
@@ -108,13 +123,29 @@ class AnthropicModel:
         """Close the connections."""
         await self._client.close()
 
-    async def _ask(self, arguments: dict[str, Any], *, streamed: bool) -> tuple[Message, str | None]:
+    async def _ask(self, arguments: dict[str, Any], began: float, *, streamed: bool) -> tuple[Message, str | None]:
         """The message and the request's id."""
+        model = str(arguments["model"])
         if not streamed:
-            message = cast("Message", await self._client.messages.create(**arguments))
-            return message, getattr(message, "_request_id", None)
+            raw = await self._client.messages.with_raw_response.create(**arguments)
+            self._hear(model, raw.headers, began)
+            return cast("Message", await raw.parse()), raw.request_id
         async with self._client.messages.stream(**arguments) as stream:
-            return await stream.get_final_message(), stream.request_id
+            headers_came = perf_counter()
+            message = await stream.get_final_message()
+            self._hear(model, stream.response.headers, began, headers_came)
+            return message, stream.request_id
+
+    def _hear(self, model: str, headers: Mapping[str, str], began: float, headers_came: float | None = None) -> None:
+        now = perf_counter()
+        told = limits_told(
+            model,
+            headers,
+            since_asked_seconds=now - began,
+            since_headers_seconds=0.0 if headers_came is None else now - headers_came,
+        )
+        if told is not None:
+            self._limits_heard(told)
 
     def _answer_of(self, message: object, request_id: str | None) -> ModelAnswer:
         if not isinstance(message, Message) or not isinstance(message.content, list):

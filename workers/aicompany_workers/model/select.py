@@ -1,7 +1,8 @@
 """Which model answers: chosen once, when the company starts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from aicompany.allowance import LimitsTold
 from aicompany.errors import UserError
 from aicompany.ports.model import Model
 from aicompany.spec.model import ModelSpec, Provider
@@ -14,18 +15,23 @@ class ModelUnusable(UserError):
     code = "model_unusable"
 
 
-def select_model(spec: ModelSpec, environment: Mapping[str, str]) -> Model:
+def select_model(
+    spec: ModelSpec,
+    environment: Mapping[str, str],
+    *,
+    limits_heard: Callable[[LimitsTold], None] = lambda _: None,
+) -> Model:
     """The adapter that the spec and the environment call for.
 
-    The Claude SDK is loaded only when there is a key: it costs 80 MiB. Raises `UserError` when Claude is asked for
-    and there is no key.
+    `limits_heard` is told what the service says of its rate limits. The Claude SDK is loaded only when there is a key:
+    it costs 80 MiB. Raises `UserError` when Claude is asked for and there is no key.
     """
     credentials = None if spec.provider is Provider.OFFLINE else credentials_of(spec, environment)
     if credentials is not None:
         from aicompany_workers.model.anthropic import AnthropicModel  # noqa: PLC0415 - see above
         from aicompany_workers.model.prices import PriceTable  # noqa: PLC0415
 
-        return AnthropicModel(credentials, PriceTable.load())
+        return AnthropicModel(credentials, PriceTable.load(), limits_heard=limits_heard)
     if spec.provider is Provider.ANTHROPIC:
         raise ModelUnusable(
             "spec.model.provider is anthropic but there is no key; set ANTHROPIC_API_KEY or spec.model.apiKeyFile, "
