@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from aicompany.errors import DefectError
 from aicompany.ports.broker import Broker
 from aicompany.ports.clock import Clock
-from aicompany.ports.event_store import CompanyQueries, EventStore, Outbox
-from aicompany.ports.presence import Presence
 from aicompany.spec.company import CompanySpec
 from aicompany.spec.servers import BrokerSpec, StoreSpec
+from aicompany_desk.assembly.store_ports import StorePorts
 from aicompany_workers.broker.embedded import EmbeddedBroker
 from aicompany_workers.compose import topology_of_company
 from aicompany_workers.presence import LonePresence
@@ -21,18 +20,6 @@ from aicompany_workers.store.sqlite.migrations import migrate
 from aicompany_workers.store.sqlite.outbox import SqliteOutbox
 from aicompany_workers.store.sqlite.queries import SqliteQueries
 from aicompany_workers.store.state_directory import StateDirectory
-
-
-@dataclass(frozen=True, slots=True)
-class StorePorts:
-    """The ports that the event store's adapter stands behind."""
-
-    store: EventStore
-    outbox: Outbox
-    queries: CompanyQueries
-    presence: Presence
-    is_shared: bool
-    """Whether other processes use the same store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +60,7 @@ async def _open_store(
         # Loaded only when it is used: the driver costs memory and time.
         from aicompany_desk.assembly.postgres import open_postgres  # noqa: PLC0415 - see above
 
-        return await open_postgres(spec, stack)
+        return await open_postgres(spec, clock, stack)
     if database is None:
         raise DefectError("the SQLite store has no file")
     store = SqliteEventStore(database, clock)

@@ -1,0 +1,1 @@
+"""The event store on PostgreSQL, for a company of several processes."""

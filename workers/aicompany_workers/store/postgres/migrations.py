@@ -1,0 +1,72 @@
+"""Bringing a database to the schema of this program, with yoyo-migrations.
+
+yoyo is only loaded when something has to be applied, so that opening a current database costs one look-up.
+"""
+
+import warnings
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+from aicompany.errors import StateUnusable
+from aicompany.spec.servers import StoreSpec
+from aicompany_workers.store.postgres.connection import conninfo_of, explained, place_of
+
+_DIRECTORY = Path(__file__).parent / "migrations"
+_LOCK = 0x41_49_43_4F_4D_01
+"""Of the advisory lock that one migrating process holds; the server frees it when that process is gone."""
+
+
+def known_migrations() -> list[str]:
+    """Names of this program's migrations, in order."""
+    return sorted(path.stem for path in _DIRECTORY.glob("*.sql"))
+
+
+def migrate(spec: StoreSpec) -> list[str]:
+    """Apply what is missing and return the names of what was applied. Safe when several processes do it at once.
+
+    Raises `StoreUnavailable`, and `StateUnusable` for a database that a newer version wrote or that may not be changed.
+    """
+    with explained(spec), psycopg.connect(conninfo_of(spec, name="migrate"), autocommit=True) as connection:
+        if not _missing(connection, spec):
+            return []
+        connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        missing = _missing(connection, spec)
+        if missing:
+            try:
+                _apply(spec)
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise StateUnusable(
+                    f"the database {place_of(spec)} may not be changed by this user ({error}); grant CREATE on it, "
+                    "or run `aicompany migrate` as its owner"
+                ) from error
+        return missing
+
+
+def _missing(connection: psycopg.Connection, spec: StoreSpec) -> list[str]:
+    (table,) = connection.execute("SELECT to_regclass('_yoyo_migration')").fetchone() or (None,)
+    rows = connection.execute("SELECT migration_id FROM _yoyo_migration").fetchall() if table else []
+    applied = {row[0] for row in rows}
+    known = known_migrations()
+    foreign = sorted(applied - set(known))
+    if foreign:
+        raise StateUnusable(
+            f"the database {place_of(spec)} was written by a newer version (it has {foreign[-1]}); "
+            "install that version, or name another database in spec.store.url"
+        )
+    return [name for name in known if name not in applied]
+
+
+def _apply(spec: StoreSpec) -> None:
+    from yoyo import get_backend, read_migrations  # noqa: PLC0415 - see the module's first lines
+
+    parts = urlsplit(spec.url or "")
+    address = urlunsplit(("postgresql+psycopg", *parts[1:]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        backend = get_backend(address)
+        try:
+            backend.apply_migrations(backend.to_apply(read_migrations(str(_DIRECTORY))))
+        finally:
+            backend.connection.close()
