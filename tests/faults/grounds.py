@@ -1,18 +1,24 @@
 """Where a company is tried: what it runs on, and what faults it can meet there."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.faults.injection import Broker
 from tests.faults.model_api import LedgerApi
 from tests.faults.processes import Seat, faketime_library
 from tests.faults.proxy import FaultyProxy
-from tests.faults.schedule import MODEL_CARDS, Card, Kind, Server, process_cards
-from tests.faults.stores import Records, SqliteRecords
+from tests.faults.rabbit import RabbitOfTheCompany
+from tests.faults.schedule import MODEL_CARDS, SERVER_CARDS, Card, Kind, Server, process_cards
+from tests.faults.stores import PostgresRecords, Records, SqliteRecords
+from tests.servers.postgres import postgres_server
+from tests.servers.rabbitmq import rabbitmq_server
+from tests.servers.redis import redis_server
 from tests.servers.server import Server as RealServer
 from tests.servers.server import free_port
 
@@ -34,6 +40,7 @@ class Ground:
     servers: dict[str, RealServer] = field(default_factory=dict)
     broker: Broker | None = None
     idle_queues: tuple[str, ...] = ()
+    """Queues that hold nothing while no critical order is open."""
 
 
 def clock_cards(*roles: str) -> tuple[Card, ...]:
@@ -80,3 +87,74 @@ async def one_machine(place: Path, api: LedgerApi) -> AsyncIterator[Ground]:
         )
     finally:
         await proxy.close()
+
+
+@asynccontextmanager
+async def over_servers(place: Path, api: LedgerApi) -> AsyncIterator[Ground]:
+    """Six processes over RabbitMQ, PostgreSQL and Redis, each server behind a proxy. Raises `ServerMissing`."""
+    async with AsyncExitStack() as stack:
+        rabbit = rabbitmq_server(_made(place / "rabbitmq"))
+        servers: dict[str, RealServer] = {
+            Server.BROKER: rabbit,
+            Server.STORE: postgres_server(_made(place / "postgres")),
+            Server.CACHE: redis_server(_made(place / "redis")),
+        }
+        for server in servers.values():
+            stack.push_async_callback(asyncio.to_thread, server.end)
+        await asyncio.gather(*(asyncio.to_thread(server.start) for server in servers.values()))
+        urls = {name: server.url for name, server in servers.items()} | {Server.MODEL: api.url}
+        urls[Server.BROKER] = await asyncio.to_thread(rabbit.add_vhost, "tried")
+        proxies = {name: FaultyProxy(name, urlsplit(url).port or 0) for name, url in urls.items()}
+        for proxy in proxies.values():
+            await proxy.start()
+            stack.push_async_callback(proxy.close)
+        behind = {name: _moved(url, proxies[name].port) for name, url in urls.items()}
+        file, state, port = place / "company.yaml", place / "state", free_port()
+        company = company_spec(
+            port,
+            broker={"url": behind[Server.BROKER], "heartbeatSeconds": 4, "connectTimeoutSeconds": 3},
+            store={"url": behind[Server.STORE]},
+            cache={"url": behind[Server.CACHE]},
+        )
+        file.write_text(json.dumps(company))  # JSON is YAML
+        yield Ground(
+            seats=_seats(file, state),
+            gateway_url=f"http://127.0.0.1:{port}",
+            records=PostgresRecords(urls[Server.STORE]),
+            states=(state,),
+            environment={"ANTHROPIC_BASE_URL": behind[Server.MODEL]},
+            proxies=proxies,
+            deck=(
+                *MODEL_CARDS,
+                *SERVER_CARDS,
+                *process_cards(["gateway", "pm", "task", "result", "dialog"]),
+                *clock_cards("pm", "task"),
+            ),
+            servers=servers,
+            broker=RabbitOfTheCompany(urls[Server.BROKER], urls[Server.STORE]),
+            idle_queues=("pm.critical", "task.generalist.critical", "result.critical"),
+        )
+
+
+def _seats(file: Path, state: Path) -> tuple[Seat, ...]:
+    tail = (str(file), "--state", str(state))
+    return (
+        Seat("gateway", "gateway", ("gateway", *tail)),
+        Seat("pm", "pm", ("worker", "pm", *tail), has_own_clock=True),
+        Seat("task-1", "task", ("worker", "task", *tail)),
+        Seat("task-2", "task", ("worker", "task", *tail), has_own_clock=True),
+        Seat("result", "result", ("worker", "result", *tail)),
+        Seat("dialog", "dialog", ("worker", "dialog", *tail)),
+    )
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir()
+    return directory
+
+
+def _moved(url: str, port: int) -> str:
+    """The same address behind another port."""
+    parts = urlsplit(url)
+    user, at, _ = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user}{at}127.0.0.1:{port}").geturl()

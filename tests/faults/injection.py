@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -152,6 +152,8 @@ class Injector:
     async def _alarm(self, fault: Fault) -> str:
         rabbit = self.servers[Server.BROKER]
         assert isinstance(rabbit, RabbitServer)
+        low: tuple[str, ...]
+        usual: tuple[str, ...]
         if fault.kind is Kind.MEMORY_ALARM:
             setting, low, usual = "set_vm_memory_high_watermark", ("absolute", "1MB"), ("absolute", "2GB")
         else:
@@ -183,7 +185,7 @@ class Injector:
             return f"{queue}, back after {time.monotonic() - begun:.1f} s"
 
     @asynccontextmanager
-    async def _lane_closed(self, lane: str):
+    async def _lane_closed(self, lane: str) -> AsyncIterator[bool]:
         self.load.lanes_closed.add(lane)
         broker = self.broker
         assert broker is not None

@@ -264,8 +264,8 @@ def _judge_strangers(evidence: Evidence, store: _Store) -> Iterator[Finding]:
             yield Finding(Charge.UNEXPLAINED, f"order {number}", f"nobody handed it in: {', '.join(orders)}")
     for number in store.turns_of.keys() - numbers:
         yield Finding(Charge.UNEXPLAINED, f"turn {number}", "nobody said it")
-    orders = {order for found in store.orders_of.values() for order in found}
-    for task in (set(evidence.notices) | evidence.results.keys()) - orders:
+    known = {order for found in store.orders_of.values() for order in found}
+    for task in (set(evidence.notices) | evidence.results.keys()) - known:
         yield Finding(Charge.UNEXPLAINED, f"result of {task}", "the store knows no such order")
     for letter in (event for events in store.by_aggregate.values() for event in events):
         if letter.event_type == "message_buried":
