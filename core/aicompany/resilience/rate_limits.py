@@ -21,8 +21,8 @@ START_CALLS = 20.0
 START_CALLS_PER_SECOND = 10.0
 """Before the service has answered once nobody knows its limits: so many calls at once, and so many more a second."""
 MARGIN = 0.02
-"""Part of each limit that is left to the service, because calls are under way that it has not counted yet. It is lost
-once, when a bucket that was full is emptied; the rate is the whole."""
+"""Part of each limit that is left to the service: calls are under way that it has not counted yet, and callers who wait
+have taken what it still sees. It is lost once, when a bucket that was full is emptied; the rate is the whole."""
 OUTPUT_TOKENS_GUESS = 500.0
 """Output tokens of an answer, before there was one."""
 OUTPUT_MEAN_WEIGHT = 0.05
