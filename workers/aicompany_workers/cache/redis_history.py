@@ -25,6 +25,7 @@ else redis.call('HINCRBY', question, 'asked', times) end
 redis.call('HSETNX', question, 'text', text)
 if redis.call('PTTL', question) < fresh + 60000 then redis.call('PEXPIRE', question, fresh + 60000) end
 redis.call('ZADD', due, 'GT', now + fresh, key)
+if redis.call('PTTL', due) < fresh + 60000 then redis.call('PEXPIRE', due, fresh + 60000) end
 local over = redis.call('ZCARD', due) - tonumber(most)
 if over > 0 then
   local gone = redis.call('ZPOPMIN', due, over)
