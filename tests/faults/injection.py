@@ -157,7 +157,7 @@ class Injector:
         if fault.kind is Kind.MEMORY_ALARM:
             setting, low, usual = "set_vm_memory_high_watermark", ("absolute", "1MB"), ("absolute", "2GB")
         else:
-            setting, low, usual = "set_disk_free_limit", ("1000TB",), ("50MB",)
+            setting, low, usual = "set_disk_free_limit", ("1000GB",), ("50MB",)
         await asyncio.to_thread(rabbit.control, setting, *low)
         try:
             await asyncio.sleep(fault.seconds)

@@ -80,7 +80,8 @@ class LedgerApi(MessagesApi):
         finally:
             if outcome is Outcome.BROKEN:
                 how = outcome
-            caller = request.headers.get("x-api-key", "").removeprefix(KEY_PREFIX)
+            key = request.headers.get("x-api-key") or request.headers.get("authorization", "").removeprefix("Bearer ")
+            caller = key.removeprefix(KEY_PREFIX)
             self.calls.append(Call(asked.key, request_id, caller, begun, time.monotonic(), how, asked.context))
         return answer
 
@@ -89,7 +90,8 @@ class LedgerApi(MessagesApi):
             model = _REPLY_OF[self.trouble]
             reply = Reply(status=model.status, fault=model.fault, headers=dict(model.headers))
             return reply, Outcome.REFUSED if reply.status != 200 else Outcome.BROKEN
-        return Reply(text=_plan_of(asked) if asked.parts else answer_of(asked.key), headers={}), Outcome.ANSWERED
+        text = _plan_of(asked) if asked.parts else answer_of(asked.key)
+        return Reply(content=({"type": "text", "text": text},), headers={}), Outcome.ANSWERED
 
     def _reply_to(self, body: dict[str, Any]) -> Reply:
         raise NotImplementedError("replies are chosen with the ledger in sight")

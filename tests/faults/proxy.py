@@ -24,6 +24,8 @@ class FaultyProxy:
         self.is_silent = False
         self._server_port = server_port
         self._listener: asyncio.Server | None = None
+        self._place: socket.socket | None = None
+        """Keeps the port while nobody listens: somebody else's connection might take it otherwise."""
         self._pairs: set[_Pair] = set()
 
     def __repr__(self) -> str:
@@ -39,8 +41,9 @@ class FaultyProxy:
         """Listen; on the same port as before when it had one."""
         if self._listener is None:
             loop = asyncio.get_running_loop()
-            self._listener = await loop.create_server(self._accept, "127.0.0.1", self.port, backlog=512)
-            self.port = self._listener.sockets[0].getsockname()[1]
+            place, self._place = self._place or _bound(self.port), None
+            self.port = place.getsockname()[1]
+            self._listener = await loop.create_server(self._accept, sock=place, backlog=512)
 
     def reset(self) -> int:
         """Break all connections with RST, as a crashed host or a strict firewall does; returns how many."""
@@ -62,6 +65,7 @@ class FaultyProxy:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+            self._place = _bound(self.port)
 
     async def resume(self) -> None:
         """Be well again. Connections that were silent are broken: what they swallowed is gone."""
@@ -74,6 +78,9 @@ class FaultyProxy:
     async def close(self) -> None:
         """Stop listening and break what stands. Idempotent."""
         self.refuse()
+        if self._place is not None:
+            self._place.close()
+            self._place = None
         for pair in list(self._pairs):
             pair.reset()
             await pair.ended()
@@ -86,6 +93,13 @@ class FaultyProxy:
     def forget(self, pair: "_Pair") -> None:
         """A connection ended on both sides."""
         self._pairs.discard(pair)
+
+
+def _bound(port: int) -> socket.socket:
+    place = socket.socket()
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    place.bind(("127.0.0.1", port))
+    return place
 
 
 class _Pair:

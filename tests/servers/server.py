@@ -1,6 +1,7 @@
 """A real server for tests: started on loopback in a directory of its own, ended by those who started it."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -46,11 +47,15 @@ class Server(ABC):
 
 
 def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that is free now, and that the system gives to no outgoing connection while its server is away."""
+    while True:
+        port = random.randrange(15_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def wait_until(answers: Callable[[], bool], what: str, *, seconds: float = 90.0, log: Path | None = None) -> None:

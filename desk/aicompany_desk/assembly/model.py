@@ -15,6 +15,7 @@ from aicompany.spec.company import AICompany
 from aicompany_workers.model.claimed import ClaimedModel
 from aicompany_workers.model.guarded import GuardedModel
 from aicompany_workers.model.select import select_model
+from aicompany_workers.runtime.claims import Claims
 from aicompany_workers.telemetry.metrics import WorkerMetrics
 
 
@@ -49,7 +50,7 @@ def open_models(
         answered=lambda answer: _count(metrics, answer),
     )
     stack.push_async_callback(guarded.close)
-    claimed = ClaimedModel(guarded, claim)
+    claimed = ClaimedModel(guarded, claim, Claims.answered)
     return Models(plain=claimed, cached=claimed, guarded=guarded)
 
 

@@ -1,16 +1,29 @@
-"""A model that is asked only for messages that are nobody else's."""
+"""A model that is asked only for messages that are nobody else's, and once for each question of a message."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableSequence
 
 from aicompany.ports.model import Model, ModelAnswer, ModelRequest
 
+Answered = tuple[ModelRequest, ModelAnswer]
+
 
 class ClaimedModel:
-    """`ports.model.Model` around another one: before each question, `claim` says that the message is in hand here."""
+    """`ports.model.Model` around another one.
 
-    def __init__(self, model: Model, claim: Callable[[], Awaitable[None]]) -> None:
+    Before each question, `claim` says that the message is in hand here. `answered` holds what the message was told
+    before: when the store is away at the moment of the commit, the message is decided anew once it is back, and
+    what was paid for is not asked again.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        claim: Callable[[], Awaitable[None]],
+        answered: Callable[[], MutableSequence[Answered]] = list,
+    ) -> None:
         self._model = model
         self._claim = claim
+        self._answered = answered
 
     @property
     def is_offline(self) -> bool:
@@ -19,8 +32,14 @@ class ClaimedModel:
 
     async def answer(self, request: ModelRequest) -> ModelAnswer:
         """Ask once. Raises `HeldElsewhere` besides what the model inside raises."""
+        answered = self._answered()
+        for asked, answer in answered:
+            if asked == request:
+                return answer
         await self._claim()
-        return await self._model.answer(request)
+        answer = await self._model.answer(request)
+        answered.append((request, answer))
+        return answer
 
     async def close(self) -> None:
         """Close the model inside."""

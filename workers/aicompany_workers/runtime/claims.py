@@ -17,6 +17,7 @@ import structlog
 
 from aicompany.errors import HeldElsewhere
 from aicompany.ports.event_store import EventStore
+from aicompany.ports.model import ModelAnswer, ModelRequest
 from aicompany.ports.presence import Presence
 
 _LOOK_SECONDS = 0.5
@@ -38,6 +39,8 @@ class _Claim:
 
     message_id: str
     is_taken: bool = False
+    answered: list[tuple[ModelRequest, ModelAnswer]] = field(default_factory=list)
+    """What the model told this message, as long as it is in hand."""
 
 
 _current: ContextVar[_Claim | None] = ContextVar("claim", default=None)
@@ -84,6 +87,12 @@ class Claims:
                 self._in_hand.discard(claim.message_id)
         if not claim.is_taken:
             raise HeldElsewhere(f"message {claim.message_id} is in the hands of {holder}")
+
+    @staticmethod
+    def answered() -> list[tuple[ModelRequest, ModelAnswer]]:
+        """What the model told the message that is being handled, question by question; to be added to."""
+        claim = _current.get()
+        return claim.answered if claim else []
 
     async def wait_for_holder(self, message_id: str, store: EventStore) -> bool:
         """Wait while another process that is alive has the message; whether it was handled meanwhile.
