@@ -41,6 +41,7 @@ def _text_of(task: dict[str, Any]) -> str:
         "deadline": task["deadline"],
         "tokens": task["tokens"],
         "cost": f"${float(task['cost_usd']):.4f}",
+        "cached": _cached(task["history"]),
         "kept in": task["kept_at"],
         "trace": task["trace_id"],
     }
@@ -58,6 +59,13 @@ def _text_of(task: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+def _cached(history: list[dict[str, Any]]) -> str:
+    """How many answers had been given before to the same question; empty when none."""
+    answers = [event["data"]["answer"] for event in history if event["type"] == "model_answered"]
+    cached = sum(answer.get("cached", False) for answer in answers)
+    return f"{cached} of {len(answers)} answers, given before to the same question" if cached else ""
+
+
 def _gist(event: dict[str, Any]) -> str:
     """What a person wants to know of an event in one line."""
     data = event["data"]
@@ -67,6 +75,8 @@ def _gist(event: dict[str, Any]) -> str:
         case "task_started":
             return f"by {data['worker']}, attempt {data['attempt']}"
         case "model_answered":
+            if data["answer"].get("cached"):
+                return f"{data['answer']['model']}: given before to the same question (cached)"
             usage = data["answer"]["usage"]
             tokens = sum(value for name, value in usage.items() if name.endswith("_tokens"))
             return f"{data['answer']['model']}: {tokens:,} tokens in {data['duration_seconds']:.2f} s"

@@ -8,7 +8,7 @@ from tests.messages_api.server import MessagesApi, Reply
 from tests.waiting import eventually
 
 from aicompany.caching.renewal import RenewalPolicy
-from aicompany.errors import ModelUnavailable
+from aicompany.errors import HeldElsewhere, ModelUnavailable
 from aicompany.ports.model import ModelMessage, ModelRequest, StopReason, TextBlock
 from aicompany.resilience.breaker import Breaker
 from aicompany.spec.servers import CacheSpec
@@ -23,6 +23,7 @@ from aicompany_workers.cache.tiered import TieredCache
 from aicompany_workers.clock import SystemClock
 from aicompany_workers.model.anthropic import AnthropicModel
 from aicompany_workers.model.cached import CachedModel
+from aicompany_workers.model.claimed import ClaimedModel
 from aicompany_workers.model.credentials import Credentials
 from aicompany_workers.model.offline import OfflineModel
 from aicompany_workers.model.prices import PriceTable
@@ -102,6 +103,21 @@ async def test_errors_reach_all_and_are_not_kept(api, model):
     outcomes = await asyncio.gather(*(model.answer(question()) for _ in range(3)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [ModelUnavailable] * 3
     assert not (await model.answer(question())).cached
+
+
+async def test_a_message_that_is_in_other_hands_lets_go_of_itself_alone(api, claude, cache, clock):
+    holders = iter([HeldElsewhere("in the hands of another")])
+
+    async def claim():
+        await asyncio.sleep(0)
+        for error in holders:
+            raise error
+
+    model = CachedModel(ClaimedModel(claude, claim), cache, SPEC, clock)
+    outcomes = await asyncio.gather(*(model.answer(question()) for _ in range(3)), return_exceptions=True)
+    assert isinstance(outcomes[0], HeldElsewhere)
+    assert [outcome.text for outcome in outcomes[1:]] == ["a fine answer"] * 2
+    assert len(api.requests) == 1
 
 
 async def test_an_offline_models_answers_are_not_kept(cache, clock):

@@ -76,6 +76,7 @@ class CachedFunction(Generic[P, R]):
         fresh_seconds: float,
         stale_seconds: float,
         clock: Clock,
+        own_errors: tuple[type[Exception], ...],
     ) -> None:
         self._function = function
         self._cache = cache
@@ -86,7 +87,7 @@ class CachedFunction(Generic[P, R]):
         self._fresh_seconds = fresh_seconds
         self._stale_seconds = stale_seconds
         self._clock = clock
-        self._flights: SingleFlight[Obtained[R]] = SingleFlight()
+        self._flights: SingleFlight[Obtained[R]] = SingleFlight(own_errors)
         self._prefers_cached_until = float("-inf")
         self._hits = self._misses = self._stale_hits = self._unreadable = 0
 
@@ -175,10 +176,12 @@ def cached(
     clock: Clock,
     stale_seconds: float = 0.0,
     may_be_kept: Callable[[R], bool] = lambda _: True,
+    own_errors: tuple[type[Exception], ...] = (),
 ) -> Callable[[Callable[P, Awaitable[R]]], CachedFunction[P, R]]:
     """A decorator that keeps what the function returns under `key` of its arguments.
 
-    `write` and `read` turn a value into bytes and back; `read` raises `ValueError` for bytes that are no value.
+    `write` and `read` turn a value into bytes and back; `read` raises `ValueError` for bytes that are no value. Errors
+    go to all who share a call, but for `own_errors`, which concern only the caller who made it.
     """
 
     def decorate(function: Callable[P, Awaitable[R]]) -> CachedFunction[P, R]:
@@ -192,6 +195,7 @@ def cached(
             fresh_seconds=fresh_seconds,
             stale_seconds=stale_seconds,
             clock=clock,
+            own_errors=own_errors,
         )
 
     return decorate

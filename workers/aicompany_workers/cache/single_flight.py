@@ -11,10 +11,12 @@ class SingleFlight(Generic[V]):
     """Calls under way, by key. The first caller makes the call in its own task, the others wait for it.
 
     An error goes to all who wait. A first caller who is cancelled hands over: one of those who wait makes the call
-    itself, with its own function.
+    itself, with its own function. So does one whose error is among `own_errors`, which say something of that caller
+    and nothing of the call.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, own_errors: tuple[type[Exception], ...] = ()) -> None:
+        self._own_errors = own_errors
         self._flights: dict[str, asyncio.Future[tuple[V] | None]] = {}
         self.shared_total = 0
         """Callers who were given what another one's call brought."""
@@ -38,15 +40,14 @@ class SingleFlight(Generic[V]):
         flight = self._flights[key] = asyncio.get_running_loop().create_future()
         try:
             outcome = await call()
-        except Exception as error:
+        except BaseException as error:
             del self._flights[key]
-            flight.set_exception(error)
-            # Taken here, in case nobody else waits for it.
-            flight.exception()
-            raise
-        except BaseException:
-            del self._flights[key]
-            flight.set_result(None)
+            if isinstance(error, Exception) and not isinstance(error, self._own_errors):
+                flight.set_exception(error)
+                # Taken here, in case nobody else waits for it.
+                flight.exception()
+            else:
+                flight.set_result(None)
             raise
         del self._flights[key]
         flight.set_result((outcome,))

@@ -7,6 +7,7 @@ import structlog
 
 from aicompany.caching.keep import as_cached, may_be_kept
 from aicompany.caching.key import key_of
+from aicompany.errors import HeldElsewhere
 from aicompany.ports.cache import Cache
 from aicompany.ports.clock import Clock
 from aicompany.ports.model import Model, ModelAnswer, ModelRequest
@@ -35,6 +36,8 @@ class CachedModel:
             fresh_seconds=spec.ttl_seconds,
             stale_seconds=spec.stale_seconds,
             clock=clock,
+            # Of the message that asked first: the others are nobody else's, and want an answer.
+            own_errors=(HeldElsewhere,),
         )
         self._answers: CachedFunction[[ModelRequest], ModelAnswer] = keep(self._ask)
 

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from aicompany.usage import Usage
 from aicompany_workers.telemetry.facts import MessageHandled
+from aicompany_workers.telemetry.model_metrics import KeptAnswersCollector, RateLimitsCollector
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
@@ -38,6 +39,10 @@ class WorkerMetrics:
             "aicompany_model_cost_usd", "Cost of model calls whose price is known.", ("model",), registry=registry
         )
         self._calls = Counter("aicompany_model_calls", "Model calls answered.", ("model", "stop"), registry=registry)
+        self.kept_answers = KeptAnswersCollector()
+        self.rate_limits = RateLimitsCollector()
+        registry.register(self.kept_answers)
+        registry.register(self.rate_limits)
 
     def message_handled(self, fact: MessageHandled) -> None:
         """Count and time one settlement."""

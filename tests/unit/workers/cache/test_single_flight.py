@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from tests.waiting import eventually
 
 from aicompany_workers.cache.single_flight import SingleFlight
 
@@ -110,3 +111,18 @@ async def test_when_all_are_cancelled_nothing_is_left(flights, call):
     await asyncio.gather(*tasks, return_exceptions=True)
     assert all(task.cancelled() for task in tasks)
     assert flights.under_way == 0
+
+
+async def test_an_error_that_is_the_first_callers_own_hands_over(call):
+    flights = SingleFlight(own_errors=(KeyError,))
+    failing = Called()
+    failing.outcome = KeyError("mine")
+    (first,) = await started(1, flights, failing)
+    others = await started(3, flights, call)
+    failing.may_go_on.set()
+    with pytest.raises(KeyError, match="mine"):
+        await first
+    await eventually(lambda: call.calls)
+    call.may_go_on.set()
+    assert sorted(await asyncio.gather(*others)) == [("value", False), ("value", True), ("value", True)]
+    assert call.calls == 1
