@@ -75,11 +75,7 @@ def _gist(event: dict[str, Any]) -> str:
         case "task_started":
             return f"by {data['worker']}, attempt {data['attempt']}"
         case "model_answered":
-            if data["answer"].get("cached"):
-                return f"{data['answer']['model']}: given before to the same question (cached)"
-            usage = data["answer"]["usage"]
-            tokens = sum(value for name, value in usage.items() if name.endswith("_tokens"))
-            return f"{data['answer']['model']}: {tokens:,} tokens in {data['duration_seconds']:.2f} s"
+            return _answered(data["answer"], data["duration_seconds"])
         case "tools_used":
             return ", ".join([*data.get("files_created", []), *data.get("files_changed", [])])
         case "plan_made":
@@ -95,3 +91,10 @@ def _gist(event: dict[str, Any]) -> str:
             return str(data["kept_at"])
         case _:
             return ""
+
+
+def _answered(answer: dict[str, Any], seconds: float) -> str:
+    if answer.get("cached"):
+        return f"{answer['model']}: cached, given before to the same question"
+    tokens = sum(value for name, value in answer["usage"].items() if name.endswith("_tokens"))
+    return f"{answer['model']}: {tokens:,} tokens in {seconds:.2f} s"
