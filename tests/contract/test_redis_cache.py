@@ -107,6 +107,16 @@ async def test_a_server_that_is_away_costs_a_miss_and_after_a_few_nothing_at_all
     await cache.close()
 
 
+async def test_a_crowd_of_callers_is_no_failure_of_the_servers(redis_url):
+    server = server_at(redis_url, timeout_seconds=0.25, breaker=Breaker(failures_max=1, open_seconds=60))
+    cache = RedisCache(server, prefix=next(_prefixes))
+    await cache.put("key", b"value", fresh_seconds=60)
+    await asyncio.gather(*(cache.get("key") for _ in range(3000)))
+    assert server.describe()["breaker"] == "closed"
+    assert await cache.get("key") is not None
+    await cache.close()
+
+
 async def test_a_server_that_hangs_costs_its_time_limit_and_no_more(tmp_path):
     process = redis_server(tmp_path)
     process.start()
@@ -120,6 +130,32 @@ async def test_a_server_that_hangs_costs_its_time_limit_and_no_more(tmp_path):
         assert await cache.get("key") is None
         assert time.monotonic() - began < 1.5
         assert server.describe()["breaker"] == "open"
+        await cache.close()
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+        process.end()
+
+
+async def test_answers_that_come_too_late_are_nobodys(tmp_path):
+    process = redis_server(tmp_path)
+    process.start()
+    try:
+        server = server_at(process.url, timeout_seconds=0.1, breaker=Breaker(failures_max=1000))
+        cache = RedisCache(server, prefix="")
+        for number in range(20):
+            await cache.put(str(number), str(number).encode(), fresh_seconds=60)
+        os.kill(process.pid, signal.SIGSTOP)
+        asked = [asyncio.create_task(cache.get(str(number))) for number in range(20)]
+        await asyncio.gather(*asked)
+        os.kill(process.pid, signal.SIGCONT)
+
+        async def all_their_own():
+            entries = await asyncio.gather(*(cache.get(str(number)) for number in range(20)))
+            values = [entry.value if entry else None for entry in entries]
+            assert all(value in {None, str(number).encode()} for number, value in enumerate(values))
+            return None not in values
+
+        await eventually(all_their_own)
         await cache.close()
     finally:
         os.kill(process.pid, signal.SIGCONT)

@@ -39,6 +39,7 @@ class RedisServer:
             retry=Retry(NoBackoff(), 0),
         )
         self._client: Redis = Redis.from_pool(pool)
+        self._places = asyncio.Semaphore(_CONNECTIONS_MAX)
         self._timeout_seconds = timeout_seconds
         self._breaker = breaker
         self._clock = clock
@@ -50,6 +51,18 @@ class RedisServer:
 
     async def ask(self, command: Callable[[Redis], Awaitable[T]]) -> T:
         """What the server answers. Raises `RedisAway`, at once while it is left alone."""
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await self._places.acquire()
+        except TimeoutError as error:
+            # Too many ask at once here; that is no failure of the server's.
+            raise RedisAway from error
+        try:
+            return await self._ask(command)
+        finally:
+            self._places.release()
+
+    async def _ask(self, command: Callable[[Redis], Awaitable[T]]) -> T:
         allowed, self._breaker = self._breaker.allow(self._clock.monotonic_seconds())
         if not allowed:
             raise RedisAway
