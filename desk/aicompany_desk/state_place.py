@@ -39,7 +39,7 @@ def find_company(name: str | None, chosen: Path | None) -> FoundCompany:
     """The company that is meant. Raises `CompanyNotRunning` when none, or more than one, could be."""
     if chosen is not None:
         return _found(chosen)
-    known = sorted(path.parent for path in companies_directory().glob(f"*/{STORE_FILE}"))
+    known = sorted(path for path in companies_directory().glob("*") if _is_company(path))
     if name is not None:
         return _found(companies_directory() / name)
     if not known:
@@ -52,8 +52,13 @@ def find_company(name: str | None, chosen: Path | None) -> FoundCompany:
     return _found(candidates[0])
 
 
+def _is_company(state: Path) -> bool:
+    """Whether a company keeps its events here, or, with the events elsewhere, has its gateway here."""
+    return (state / STORE_FILE).exists() or (state / GATEWAY_FILE).exists()
+
+
 def _found(state: Path) -> FoundCompany:
-    if not (state / STORE_FILE).exists():
+    if not _is_company(state):
         raise CompanyNotRunning(
             f"there is no company in {state}; start one with `aicompany up company.yaml`, or name another with --state"
         )

@@ -17,7 +17,9 @@ Loops = Mapping[str, Coroutine[Any, Any, None]]
 
 def loops_of_process(assembly: Assembly) -> dict[str, Coroutine[Any, Any, None]]:
     """What every process does: carry its messages to the broker, and say that it is alive."""
+    preload = assembly.models.preload
     return {
+        **({"preload": preload.run()} if preload else {}),
         "relay": OutboxRelay(assembly.servers.kept.outbox, assembly.parts.broker).run(),
         "heartbeats": assembly.heartbeats.run(),
     }

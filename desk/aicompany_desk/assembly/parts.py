@@ -54,7 +54,9 @@ async def assemble(
         servers = await stack.enter_async_context(open_servers(spec, state, clock))
         heartbeats = Heartbeats(servers.kept.presence, clock, process, group, load.take)
         claims = Claims(servers.kept.presence, process, heartbeats, SILENT_SECONDS_MAX)
-        models = open_models(company, environment, clock=clock, metrics=metrics, claim=claims.take, stack=stack)
+        models = open_models(
+            company, environment, clock=clock, metrics=metrics, process=process, claim=claims.take, stack=stack
+        )
         parts = Parts(
             spec=spec,
             store=servers.kept.store,

@@ -21,6 +21,8 @@ async def describe_company(assembly: Assembly) -> dict[str, Any]:
             "name": company.spec.model.name,
             "offline": assembly.models.plain.is_offline,
             "breaker": assembly.models.guarded.breaker.circuit.value,
+            "limits": assembly.models.limited.describe(),
+            "cache": assembly.models.kept.describe() if assembly.models.kept else None,
         },
         "processes": [asdict(record.heartbeat) | {"at": record.at.isoformat()} for record in records],
         "broker": assembly.parts.broker.describe(),
