@@ -105,6 +105,8 @@ class Cause(StrEnum):
     """On our SIGTERM, in time."""
     OVERDUE = "overdue"
     """On our SIGTERM, after its grace period was over: what it had in hand went back."""
+    NOT_BEGUN = "could not begin"
+    """A server was away at its start; it said so and left, to be started again."""
     BY_ITSELF = "by itself"
     """Nobody asked for it."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -93,11 +94,13 @@ async def one_machine(place: Path, api: LedgerApi) -> AsyncIterator[Ground]:
 async def over_servers(place: Path, api: LedgerApi) -> AsyncIterator[Ground]:
     """Six processes over RabbitMQ, PostgreSQL and Redis, each server behind a proxy. Raises `ServerMissing`."""
     async with AsyncExitStack() as stack:
-        rabbit = rabbitmq_server(_made(place / "rabbitmq"))
+        # Not below `place`: PostgreSQL runs as another user, and pytest keeps its directories to one.
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aicompany-faults-")))
+        rabbit = rabbitmq_server(_made(home / "rabbitmq"))
         servers: dict[str, RealServer] = {
             Server.BROKER: rabbit,
-            Server.STORE: postgres_server(_made(place / "postgres")),
-            Server.CACHE: redis_server(_made(place / "redis")),
+            Server.STORE: postgres_server(_made(home / "postgres")),
+            Server.CACHE: redis_server(_made(home / "redis")),
         }
         for server in servers.values():
             stack.push_async_callback(asyncio.to_thread, server.end)

@@ -371,4 +371,5 @@ def _counts(evidence: Evidence, store: _Store) -> dict[str, int]:
         ),
         "processes killed": causes[Cause.KILLED],
         "processes stopped": causes[Cause.STOPPED] + causes[Cause.OVERDUE],
+        "processes that could not begin": causes[Cause.NOT_BEGUN],
     }

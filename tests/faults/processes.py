@@ -18,6 +18,8 @@ from pathlib import Path
 from tests.faults.evidence import Cause, Death
 from tests.faults.model_api import KEY_PREFIX
 
+from aicompany_desk.cli.exit_codes import REFUSED_FOR_NOW
+
 PROGRAM = str(Path(sys.executable).with_name("aicompany"))
 _RESTART_SECONDS = 0.2
 _STOP_SECONDS_MAX = 60.0
@@ -175,8 +177,12 @@ class Fleet:
                 words = f"it did not end within {_STOP_SECONDS_MAX:g} s of SIGTERM"
             case _:
                 words = f"exit code {code} after {gone - life.started_at:.1f} s"
-        tail = self._log_of(life.name.rpartition(".")[0]).read_text(errors="replace")[-600:]
-        return Death(life.name, gone, gone, Cause.BY_ITSELF, f"{words}; {tail}")
+        said = (
+            self._log_of(life.name.rpartition(".")[0]).read_text(errors="replace").rpartition(f"--- {life.name}\n")[2]
+        )
+        if code == REFUSED_FOR_NOW and ".started" not in said:
+            return Death(life.name, gone, gone, Cause.NOT_BEGUN)
+        return Death(life.name, gone, gone, Cause.BY_ITSELF, f"{words}; {said[-600:]}")
 
     def _log_of(self, name: str) -> Path:
         return self._place / f"{name}.log"

@@ -6,6 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -39,6 +40,11 @@ class Extent:
     def load_seconds(self) -> float:
         """How long the load takes when nothing holds it up."""
         return self.orders / self.per_second
+
+    @property
+    def load_seconds_max(self) -> float:
+        """After that the rest is not handed in any more."""
+        return 2 * self.load_seconds + 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +95,10 @@ async def try_company(
         keeping = beside.create_task(fleet.run())
         telling = beside.create_task(_tell(load, ground, injector, say))
         try:
-            async with asyncio.TaskGroup() as together:
-                together.create_task(load.run())
-                together.create_task(injector.run(faults))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(extent.load_seconds_max), asyncio.TaskGroup() as together:
+                    together.create_task(load.run())
+                    together.create_task(injector.run(faults))
             over = time.monotonic()
             await _settle(load, ground, api)
             settled_after = time.monotonic() - over
