@@ -8,7 +8,7 @@ from aicompany.ports.model import ModelRequest
 KEY_VERSION = "answer1"
 """Changed with the way keys or answers are written, so that older ones are left to expire."""
 _ASKED = {"model", "system", "messages", "tools", "max_tokens", "output_schema"}
-"""What the answer depends on. How long the caller waits is not part of it."""
+"""What the answer depends on. How long the caller waits, and whether for a new one, is not part of it."""
 
 
 def key_of(request: ModelRequest) -> str:

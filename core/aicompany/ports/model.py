@@ -88,6 +88,8 @@ class ModelRequest(_Value):
     output_schema: dict[str, Any] | None = None
     """JSON schema that the answer's text must follow."""
     timeout_seconds: float = Field(gt=0)
+    anew: bool = False
+    """Whether an answer that was given before will not do: what came of it may have failed."""
 
 
 class ModelAnswer(_Value):

@@ -147,10 +147,13 @@ async def test_what_is_past_its_stale_time_is_asked_for_also_under_overload(mode
     assert not (await model.answer(question())).cached
 
 
-async def test_a_forgotten_answer_is_asked_for_again(api, model):
+async def test_who_wants_a_new_answer_gets_one_and_the_others_get_it_too(api, model):
     await model.answer(question())
-    await model.forget(question())
-    assert not (await model.answer(question())).cached
+    api.replies.append(Reply(text="a better answer"))
+    again = await model.answer(question(anew=True))
+    assert (again.cached, again.text) == (False, "a better answer")
+    assert (await model.answer(question())).text == "a better answer"
+    assert len(api.requests) == 2
 
 
 def preload_of(model, questions, history):

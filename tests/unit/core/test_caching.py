@@ -86,9 +86,13 @@ def test_two_questions_share_a_key_only_when_they_are_the_same(one, other):
     assert (key_of(one) == key_of(other)) == same
 
 
-@given(requests, st.floats(1, 100))
-def test_how_long_the_caller_waits_makes_no_other_key(request, seconds):
-    assert key_of(request.model_copy(update={"timeout_seconds": seconds})) == key_of(request)
+@given(requests, st.floats(1, 100), st.booleans())
+def test_how_long_the_caller_waits_and_for_what_makes_no_other_key(request, seconds, anew):
+    assert key_of(request.model_copy(update={"timeout_seconds": seconds, "anew": anew})) == key_of(request)
+
+
+def test_every_field_of_a_question_is_thought_of():
+    assert set(ModelRequest.model_fields) == {*FIELDS, "timeout_seconds", "anew"}
 
 
 def test_a_key_names_its_version():

@@ -59,7 +59,8 @@ class CachedModel:
         """Answer from the cache, marked, or ask once. Raises what the model inside raises."""
         if self._model.is_offline:
             return await self._model.answer(request)
-        obtained = await self._answers.obtain(request)
+        ask = self._answers.renew if request.anew else self._answers.obtain
+        obtained = await ask(request)
         self._note(request, obtained, is_new=obtained.origin is Origin.MADE)
         return obtained.value if obtained.origin is Origin.MADE else as_cached(obtained.value)
 
@@ -73,10 +74,6 @@ class CachedModel:
             return
         obtained = await self._answers.renew(request)
         self._note(request, obtained, is_new=True, times=0)
-
-    async def forget(self, request: ModelRequest) -> None:
-        """Keep the answer no longer: it turned out to be of no use, and the next one may be better."""
-        await self._answers.forget(request)
 
     async def close(self) -> None:
         """Close the model inside. The cache is closed by whoever opened it."""

@@ -132,6 +132,7 @@ class PMRole:
             max_tokens=self.spec.model.max_tokens,
             output_schema=_PLAN_SCHEMA,
             timeout_seconds=self.spec.model.timeout_seconds,
+            anew=task.run > 1,
         )
         began = perf_counter()
         answer = await self.model.answer(request)

@@ -117,6 +117,7 @@ class TaskRole:
             tools=tool_specs(),
             max_tokens=self.spec.model.max_tokens,
             timeout_seconds=self.spec.model.timeout_seconds,
+            anew=step.run > 1,
         )
 
     def _completion(
