@@ -162,6 +162,7 @@ def _keep(place: Path, evidence: Evidence, verdict: Verdict, injector: Injector)
         "calls": evidence.calls,
         "deaths": evidence.deaths,
         "faults": tuple(injector.injected),
+        "events": evidence.events,
         "findings": verdict.findings,
     }
     for name, entries in ledgers.items():

@@ -18,6 +18,7 @@ from aicompany.errors import (
     HeldElsewhere,
     MessageUnreadable,
     PassingError,
+    StoreUnavailable,
     VersionConflict,
 )
 from aicompany.messaging.envelope import Envelope
@@ -123,7 +124,8 @@ class Handling:
     async def _process(self, message: Message) -> tuple[str, Effects]:
         try:
             return "done", await self.role.process_message(message)
-        except (VersionConflict, AlreadyHandled, HeldElsewhere):
+        except (VersionConflict, AlreadyHandled, HeldElsewhere, StoreUnavailable):
+            # The store being away is no failure of the message: a retry would forget what was paid for already.
             raise
         except AICompanyError as error:
             return await self._failed(message.envelope, error)

@@ -10,7 +10,7 @@ from typing import Any
 import pika
 import structlog
 from pika.adapters.asyncio_connection import AsyncioConnection
-from pika.exceptions import AMQPError, ProbableAccessDeniedError, ProbableAuthenticationError
+from pika.exceptions import AMQPConnectionError, AMQPError, ProbableAccessDeniedError, ProbableAuthenticationError
 
 from aicompany.errors import AICompanyError, BrokerUnavailable
 from aicompany.spec.servers import BrokerSpec
@@ -203,7 +203,7 @@ def _abandon(connection: AsyncioConnection) -> None:
     """Drop it where it stands. pika has no public way that does not wait for the other side, which may be gone."""
     if not connection.is_closed:
         with suppress(AMQPError):
-            connection._terminate_stream(None)  # type: ignore[attr-defined]
+            connection._terminate_stream(AMQPConnectionError("given up"))  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
