@@ -153,6 +153,25 @@ def test_the_servers_script_decides_as_the_core_does(redis, spec, history, count
             same_limits(ours, limits_of(answer, ours, now), now)
 
 
+def test_a_servers_clock_that_is_set_back_holds_nobody_up(redis):
+    prefix, noon = next(_prefixes), 1_700_000_000.0
+    first = RateLimits.of(LimitsSpec(requests_per_minute=60), noon)
+    with driver.Redis.from_url(redis.url) as client:
+
+        def ask_at(now, **act):
+            act = act or {"act": "reserve", "input_tokens": 1, "output_tokens_max": 1, "wait_seconds_max": 1000}
+            asked = question(first, now, now=now, **act)
+            return json.loads(client.eval(LUA, 2, f"{prefix}limits", f"{prefix}callers", asked))
+
+        waits = [ask_at(noon)["wait"] for _ in range(70)]
+        assert waits[-1] == pytest.approx(11.2)
+        turn = Turn(MODEL, Amounts(1, 1, 1), frozenset(Measure), 0.0)
+        ask_at(noon, **settlement(turn, Amounts(1, 1, 1), None, slow_down=True, retry_after_seconds=20))
+        ask_at(noon - 3600)
+        assert ask_at(noon - 3600 + 5)["paused_seconds"] == pytest.approx(15)
+        assert ask_at(noon - 3600 + 30)["wait"] == 0
+
+
 async def test_without_the_server_each_process_keeps_to_its_share(tmp_path):
     process = redis_server(tmp_path)
     process.start()

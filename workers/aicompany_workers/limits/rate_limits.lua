@@ -15,22 +15,25 @@ end
 
 local now = clock()
 local limits, levels, told = {}, {}, {}
-local at, paused_until, mean, start
+local paused, mean, start -- paused: seconds that are left of a pause
 
 local function full(limit) return limit * (1 - asked.margin) end
 
 local function read()
   local kept, fields = redis.call('HGETALL', KEYS[1]), {}
   for i = 1, #kept, 2 do fields[kept[i]] = tonumber(kept[i + 1]) end
+  local at
   if #kept == 0 then
     local seed = asked.seed
-    at, paused_until, mean, start = now, now + seed.paused_seconds, seed.mean, seed.start
+    at, paused, mean, start = now, seed.paused_seconds, seed.mean, seed.start
     for measure, limit in pairs(seed.told) do fields[measure .. ':told'] = limit end
     for measure, level in pairs(seed.levels) do fields[measure .. ':level'] = level end
   else
-    at, paused_until, mean, start = fields.at, fields.paused_until, fields.mean, fields.start
+    at, paused, mean, start = fields.at, fields.paused, fields.mean, fields.start
   end
+  -- Everything is kept relative to when it was written, so that a clock set back delays nothing.
   local elapsed = math.max(0, now - at)
+  paused = math.max(0, paused - elapsed)
   for _, measure in ipairs(MEASURES) do
     told[measure] = fields[measure .. ':told']
     local limit = told[measure] or asked.wished[measure]
@@ -46,7 +49,7 @@ end
 
 local function write()
   local function text(number) return string.format('%.17g', number) end
-  local fields = {'at', text(math.max(at, now)), 'paused_until', text(paused_until), 'mean', text(mean)}
+  local fields = {'at', text(now), 'paused', text(paused), 'mean', text(mean)}
   local function set(name, value)
     if value then
       fields[#fields + 1] = name
@@ -67,7 +70,7 @@ local function reserve()
   local wanted = {
     requests = 1, input_tokens = asked.input_tokens, output_tokens = math.min(asked.output_tokens_max, mean),
   }
-  local wait, counted = math.max(0, paused_until - now), {}
+  local wait, counted = paused, {}
   for measure, limit in pairs(limits) do
     local missing = math.min(wanted[measure], full(limit)) - levels[measure]
     wait = math.max(wait, missing / (limit / asked.period))
@@ -104,7 +107,7 @@ local function settle()
     start = nil
   end
   if asked.pause_seconds then
-    paused_until = math.max(paused_until, now + asked.pause_seconds)
+    paused = math.max(paused, asked.pause_seconds)
     if next(limits) == nil then start = asked.start_calls end
   end
   return {}
@@ -123,6 +126,6 @@ read()
 local answer = asked.act == 'reserve' and reserve() or asked.act == 'settle' and settle() or {}
 if asked.act ~= 'look' then write() end
 answer.limits, answer.levels, answer.told, answer.mean, answer.start = limits, levels, told, mean, start
-answer.paused_seconds = math.max(0, paused_until - now)
+answer.paused_seconds = paused
 answer.callers = callers()
 return cjson.encode(answer)
