@@ -16,7 +16,9 @@ import structlog
 from aicompany.spec.edges import LoggingSpec
 
 _OWN_FIELDS = ("timestamp", "level", "worker", "task_id", "message", "duration", "trace_id")
-_NOISY_LIBRARIES = ("yoyo", "uvicorn.access", "httpx2", "httpcore2", "anthropic", "asyncio")
+_NOISY_LIBRARIES = ("yoyo", "uvicorn.access", "httpx2", "httpcore2", "anthropic", "asyncio", "psycopg.pool")
+_TOLD_BY_US = ("pika",)
+"""What these log as errors, with traces, our adapters expect and tell in a sentence."""
 
 Line = MutableMapping[str, Any]
 
@@ -60,6 +62,8 @@ def _install(handler: logging.Handler, spec: LoggingSpec) -> None:
     root.setLevel(level)
     for library in _NOISY_LIBRARIES:
         logging.getLogger(library).setLevel("WARNING")
+    for library in _TOLD_BY_US:
+        logging.getLogger(library).setLevel("CRITICAL")
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -1,7 +1,7 @@
 """The port `Broker` on RabbitMQ: one connection to publish, one to consume, shared by the whole process."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from typing import Any
 
@@ -24,6 +24,8 @@ _RETURNED_TRIES = 3
 """Times a message is published again after its queue was not there and was declared anew."""
 _DEPTH_WAIT_SECONDS = 0.5
 """Who asks how long a queue is has something better to do than to wait for a broker that is away."""
+_LOOK_SECONDS = 5.0
+"""Between two looks at whether our consumers are known to the broker."""
 
 log = structlog.get_logger()
 
@@ -202,6 +204,7 @@ class RabbitMqBroker:
             messages = [message for message in messages if message.queue in missing]
             async with self._asking:
                 await self._declarations.declare_all(self._consume_link)
+            self._renew_consumers_of(missing)
         raise BrokerUnavailable(f"queue {', '.join(sorted(missing))} is deleted again and again")
 
     async def _use_to_publish(self, link: Link) -> None:
@@ -226,7 +229,23 @@ class RabbitMqBroker:
             self._subscriptions = [s for s in self._subscriptions if s.is_wanted]
             for subscription in [s for s in self._subscriptions if not s.attached.is_set()]:
                 await self._attach(subscription, link)
-            await self._subscriptions_changed.wait()
+            try:
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._subscriptions_changed.wait()
+            except TimeoutError:
+                await self._look_after_consumers()
+
+    async def _look_after_consumers(self) -> None:
+        """A queue that was deleted and made again before its consumers were told has none, and nobody says so."""
+        for queue in {s.queue for s in self._subscriptions if s.attached.is_set()}:
+            if (await self.depth(queue)).consumers == 0:
+                log.warning("broker.consumer_gone", queue=queue)
+                self._renew_consumers_of({queue})
+
+    def _renew_consumers_of(self, queues: Set[str]) -> None:
+        for subscription in self._subscriptions:
+            if subscription.queue in queues and subscription.attached.is_set():
+                subscription.renew()
 
     async def _attach(self, subscription: RabbitSubscription, link: Link) -> None:
         try:

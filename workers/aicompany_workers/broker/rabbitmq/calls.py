@@ -96,7 +96,8 @@ def describe(error: BaseException | None) -> str:
     """An error of pika or of the socket in a few words, which never hold a password."""
     if error is None:
         return "no reason given"
-    inner = getattr(error, "exception", None) or next(iter(error.args), None)
+    several = getattr(error, "exceptions", None) or (None,)
+    inner = several[-1] or getattr(error, "exception", None) or next(iter(error.args), None)
     if isinstance(inner, BaseException):
         return describe(inner)
     text = getattr(error, "reply_text", None) or str(error)

@@ -118,14 +118,19 @@ class RabbitSubscription:
         else:
             self._held_back.append(delivery)
 
+    def renew(self) -> None:
+        """Consume anew: the present consumer is one in name only. What it has in hands stays there."""
+        channel, self._channel = self._channel, None
+        self.attached.clear()
+        self._changed()
+        if channel is not None:
+            channel.retire()
+
     def _on_cancelled_by_broker(self, channel: ConsumerChannel) -> None:
         """The queue is gone; what was delivered from it nobody else will get, so it stays in hands."""
         log.warning("broker.consumer_cancelled", queue=self.queue, reason="its queue was deleted or moved")
         if channel is self._channel:
-            self._channel = None
-            self.attached.clear()
-            self._changed()
-        channel.retire()
+            self.renew()
 
     def _on_lost(self, channel: ConsumerChannel, error: BaseException) -> None:
         lost = self._hands.lose(channel)
