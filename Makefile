@@ -21,6 +21,9 @@ unit: $(DEV_STAMP) ## Only the quick tests
 crash: $(DEV_STAMP) ## Only the crash test
 	@$(BIN)/python -m pytest -s tests/crash
 
+faults: $(DEV_STAMP) ## The long fault test: 100,000 orders, a fault every two seconds
+	@FAULTS_ORDERS=$${FAULTS_ORDERS:-100000} $(BIN)/python -m pytest -s tests/faults
+
 check: $(DEV_STAMP) ## Lint, formatting, types, import contracts
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .

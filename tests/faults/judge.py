@@ -127,18 +127,33 @@ class _Store:
             event.data["answer"]["request_id"]
             for events in self.by_aggregate.values()
             for event in events
-            if event.event_type == "model_answered"
+            if event.event_type == "model_answered" and "request_id" in event.data["answer"]
         }
 
     @property
-    def answered_turns(self) -> set[int]:
-        """Numbers of turns that were answered."""
-        return {
-            number
+    def answered_keys(self) -> set[str]:
+        """Calls whose answer was stored in words that name no request: turns, and answers out of the cache."""
+        turns = {
+            str(number)
             for number, places in self.turns_of.items()
             for place, turn in places
             if any(event.data["turn"] == turn for event in self.of_type(place, "turn_answered"))
         }
+        numbers = {order: number for number, orders in self.orders_of.items() for order in orders}
+        tasks = {
+            task
+            for task in self.by_aggregate
+            if any("request_id" not in event.data["answer"] for event in self.of_type(task, "model_answered"))
+        }
+        return turns | {_key_of(task, numbers.get(task.split(".")[0], 0), self) for task in tasks}
+
+
+def _key_of(task: str, number: int, store: _Store) -> str:
+    """How the calls of a task are called."""
+    order, *place = task.split(".")
+    if not place:
+        return f"{number}/plan"
+    return f"{number}/{place[0]}" if len(store.steps_of(order)) > 1 else str(number)
 
 
 def _number_in(text: str) -> int:
@@ -284,7 +299,7 @@ class _Excuse(StrEnum):
 def _judge_calls(evidence: Evidence, store: _Store) -> Iterator[Finding | _Excuse]:
     """A ruling on every call that brought no stored answer; those that did need none, once for each key."""
     numbers = {submission.number for submission in evidence.submissions}
-    stored, answered_turns = store.answered_requests, store.answered_turns
+    stored, answered = store.answered_requests, store.answered_keys
     deaths = {death.process: death for death in evidence.deaths}
     by_key: dict[str, list[Call]] = defaultdict(list)
     for call in evidence.calls:
@@ -294,8 +309,8 @@ def _judge_calls(evidence: Evidence, store: _Store) -> Iterator[Finding | _Excus
             yield Finding(Charge.UNEXPLAINED, f"model call {key}", "nothing that was handed in asks for it")
             continue
         fruitful = [call for call in calls if call.request_id in stored]
-        if not fruitful and calls[0].number in answered_turns:
-            # A turn's answer does not say which request brought it: it is the last that was answered.
+        if not fruitful and key in answered:
+            # What was stored does not say which request brought it: it is the last that was answered.
             fruitful = [call for call in calls if call.outcome is Outcome.ANSWERED][-1:]
         if len(fruitful) > 1:
             yield Finding(Charge.DOUBLED_CALL, f"model call {key}", f"{len(fruitful)} of its answers were stored")

@@ -11,7 +11,7 @@ from tests.faults.evidence import Sort, Submission, mark_of
 _AT_ONCE_MAX = 100
 _ACCEPT_SECONDS = 240.0
 _REQUEST_SECONDS = 15.0
-_AGAIN_SECONDS = 0.25
+_AGAIN_SECONDS = 0.5
 _TURNS_A_CONVERSATION = 20
 CRITICAL = "critical"
 

@@ -21,7 +21,8 @@ from tests.faults.model_api import KEY_PREFIX
 from aicompany_desk.cli.exit_codes import REFUSED_FOR_NOW
 
 PROGRAM = str(Path(sys.executable).with_name("aicompany"))
-_RESTART_SECONDS = 0.2
+_RESTART_SECONDS = (0.2, 4.0)
+"""Before a process is started again; doubled from the first to the second while it cannot begin."""
 _STOP_SECONDS_MAX = 60.0
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -107,7 +108,7 @@ class Fleet:
         part.replace(self._clock_of(seat))
 
     async def _keep(self, seat: Seat) -> None:
-        number = 0
+        number, pause_seconds = 0, _RESTART_SECONDS[0]
         while not self._ending:
             number += 1
             life = _Life(f"{seat.name}.{number}", await self._start(seat, f"{seat.name}.{number}"))
@@ -115,8 +116,10 @@ class Fleet:
             if self._ending:
                 self._tell(seat.name, signal.SIGKILL)
             code = await life.process.wait()
-            self.deaths.append(self._death_of(life, code))
-            await asyncio.sleep(_RESTART_SECONDS)
+            self.deaths.append(death := self._death_of(life, code))
+            again = death.cause is Cause.NOT_BEGUN
+            pause_seconds = min(2 * pause_seconds, _RESTART_SECONDS[1]) if again else _RESTART_SECONDS[0]
+            await asyncio.sleep(pause_seconds)
 
     async def _start(self, seat: Seat, life: str) -> asyncio.subprocess.Process:
         environment = {**os.environ, **self._environment, "ANTHROPIC_API_KEY": f"{KEY_PREFIX}{life}"}

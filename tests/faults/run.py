@@ -107,8 +107,8 @@ async def try_company(
             telling.cancel()
             keeping.cancel()
     evidence = _evidence_of(ground, load, api, fleet, injector)
+    _keep(place, evidence, injector)
     verdict = judge(evidence)
-    _keep(place, evidence, verdict, injector)
     seconds = time.monotonic() - begun
     return Report(extent, verdict, tuple(injector.injected), load.refusals, seconds, settled_after)
 
@@ -156,14 +156,13 @@ def _evidence_of(ground: Ground, load: Load, api: LedgerApi, fleet: Fleet, injec
     )
 
 
-def _keep(place: Path, evidence: Evidence, verdict: Verdict, injector: Injector) -> None:
+def _keep(place: Path, evidence: Evidence, injector: Injector) -> None:
     ledgers = {
         "submissions": evidence.submissions,
         "calls": evidence.calls,
         "deaths": evidence.deaths,
         "faults": tuple(injector.injected),
         "events": evidence.events,
-        "findings": verdict.findings,
     }
     for name, entries in ledgers.items():
         lines = (json.dumps(asdict(entry), default=str) for entry in entries)  # type: ignore[call-overload]

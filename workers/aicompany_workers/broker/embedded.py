@@ -60,7 +60,7 @@ class _Queue:
     ready: list[tuple[int, StoredMessage]] = field(default_factory=list)
     """Heap by sequence: what is given back takes its old place."""
     delayed: list[tuple[float, int, StoredMessage]] = field(default_factory=list)
-    """Heap by due time, seconds since the epoch."""
+    """Heap by due time, seconds on the monotonic clock: the wall clock may be set while they wait."""
     consumers: deque[_Consumer] = field(default_factory=deque)
     unsettled: int = 0
     being_published: int = 0
@@ -229,11 +229,19 @@ class EmbeddedBroker:
 
     def _enqueue(self, message: StoredMessage) -> None:
         queue = self._queue(message.queue)
-        if message.due_at > self._clock.now().timestamp():
-            heapq.heappush(queue.delayed, (message.due_at, message.sequence, message))
+        wait_seconds = self._wait_seconds(message)
+        if wait_seconds > 0:
+            due = self._clock.monotonic_seconds() + wait_seconds
+            heapq.heappush(queue.delayed, (due, message.sequence, message))
             self._set_timer(queue)
         else:
             heapq.heappush(queue.ready, (message.sequence, message))
+
+    def _wait_seconds(self, message: StoredMessage) -> float:
+        """Until it is due, by the wall clock it was stored with; never longer than its own delay, if that was set."""
+        if not message.due_at:
+            return 0.0
+        return min(message.due_at - self._clock.now().timestamp(), message.due_at - message.published_at)
 
     async def _put_back(self, message: StoredMessage) -> None:
         queue = self._queue(message.queue)
@@ -292,12 +300,11 @@ class EmbeddedBroker:
             queue.timer.cancel()
             queue.timer = None
         if queue.delayed:
-            wait_seconds = max(0.0, queue.delayed[0][0] - self._clock.now().timestamp())
-            # Looks again at least every minute: the wall clock may be set while the timer runs.
-            queue.timer = asyncio.get_running_loop().call_later(min(wait_seconds, 60.0), self._release_due, queue)
+            wait_seconds = max(0.0, queue.delayed[0][0] - self._clock.monotonic_seconds())
+            queue.timer = asyncio.get_running_loop().call_later(wait_seconds, self._release_due, queue)
 
     def _release_due(self, queue: _Queue) -> None:
-        now = self._clock.now().timestamp()
+        now = self._clock.monotonic_seconds()
         while queue.delayed and queue.delayed[0][0] <= now:
             _, _, message = heapq.heappop(queue.delayed)
             heapq.heappush(queue.ready, (message.sequence, message))
