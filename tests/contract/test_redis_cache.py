@@ -117,6 +117,20 @@ async def test_a_crowd_of_callers_is_no_failure_of_the_servers(redis_url):
     await cache.close()
 
 
+async def test_a_process_that_is_too_busy_to_listen_blames_nobody(redis_url):
+    server = server_at(redis_url, timeout_seconds=0.05, breaker=Breaker(failures_max=1, open_seconds=60))
+    cache = RedisCache(server, prefix=next(_prefixes))
+    for _ in range(5):
+        asked = [asyncio.create_task(cache.get("key")) for _ in range(10)]
+        await asyncio.sleep(0)
+        busy_until = time.monotonic() + 0.1
+        while time.monotonic() < busy_until:
+            pass
+        await asyncio.gather(*asked)
+    assert server.describe()["breaker"] == "closed"
+    await cache.close()
+
+
 async def test_a_server_that_hangs_costs_its_time_limit_and_no_more(tmp_path):
     process = redis_server(tmp_path)
     process.start()

@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 _CONNECTIONS_MAX = 16
 """From one process. Requests are short, so that hundreds of callers get along with few."""
+_LATE = 1.2
+"""A time limit that strikes so many times too late shows that our own loop stood still."""
 
 log = structlog.get_logger()
 
@@ -63,14 +65,19 @@ class RedisServer:
             self._places.release()
 
     async def _ask(self, command: Callable[[Redis], Awaitable[T]]) -> T:
-        allowed, self._breaker = self._breaker.allow(self._clock.monotonic_seconds())
+        began = self._clock.monotonic_seconds()
+        allowed, self._breaker = self._breaker.allow(began)
         if not allowed:
             raise RedisAway
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 answer = await command(self._client)
         except (RedisError, OSError, TimeoutError) as error:
-            self._failed(error)
+            if self._clock.monotonic_seconds() - began > self._timeout_seconds * _LATE:
+                # This process was too busy to look at the answer in time; that says nothing of the server.
+                self._breaker = self._breaker.record_neither()
+            else:
+                self._failed(error)
             raise RedisAway from error
         except BaseException:
             self._breaker = self._breaker.record_neither()
