@@ -167,21 +167,9 @@ async def test_a_queue_that_is_deleted_is_made_again_with_its_consumer(broker, r
     await eventually(lambda: is_empty(broker))
 
 
-async def test_a_queue_that_is_made_again_before_its_consumer_was_told_gets_its_consumer_back(broker, rabbitmq_url):
-    hands = Hands()
-    await broker.subscribe("work.low", prefetch=10, receive=hands)
-    await asyncio.to_thread(delete_queue, rabbitmq_url, "work.low", and_make_again=True)
-    await broker.publish([outgoing("after", "work.low")])
-    await eventually(lambda: hands.bodies == ["after"], within_seconds=20)
-
-
-def delete_queue(url, queue, *, and_make_again=False):
+def delete_queue(url, queue):
     connection = pika.BlockingConnection(pika.URLParameters(url))
-    channel = connection.channel()
-    channel.queue_delete(queue)
-    if and_make_again:
-        channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
-        channel.queue_bind(queue, "work", queue)
+    connection.channel().queue_delete(queue)
     connection.close()
 
 

@@ -1,7 +1,8 @@
 """The port `Broker` on RabbitMQ: one connection to publish, one to consume, shared by the whole process."""
 
 import asyncio
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import Any
 
@@ -24,6 +25,7 @@ _RETURNED_TRIES = 3
 """Times a message is published again after its queue was not there and was declared anew."""
 _DEPTH_WAIT_SECONDS = 0.5
 """Who asks how long a queue is has something better to do than to wait for a broker that is away."""
+_RETURNED_PAUSE_SECONDS = 0.5
 _LOOK_SECONDS = 5.0
 """Between two looks at whether our consumers are known to the broker."""
 
@@ -67,6 +69,11 @@ class RabbitMqBroker:
     def is_blocked(self) -> bool:
         """Whether the broker takes no messages for now."""
         return self._publish_link.state.is_blocked
+
+    def is_consuming(self) -> bool:
+        """Whether both connections are up and every subscription is attached."""
+        attached = all(s.attached.is_set() for s in self._subscriptions if s.is_wanted)
+        return attached and all(link.is_up for link in self._links)
 
     async def declare(self, topology: Topology) -> None:
         """Make all queues, now and after every reconnect."""
@@ -202,6 +209,8 @@ class RabbitMqBroker:
             if not missing:
                 return
             messages = [message for message in messages if message.queue in missing]
+            # A consumer of a queue that is made again before it was told of the deletion may never hear of it.
+            await asyncio.sleep(_RETURNED_PAUSE_SECONDS)
             async with self._asking:
                 await self._declarations.declare_all(self._consume_link)
             self._renew_consumers_of(missing)
@@ -242,7 +251,7 @@ class RabbitMqBroker:
                 log.warning("broker.consumer_gone", queue=queue)
                 self._renew_consumers_of({queue})
 
-    def _renew_consumers_of(self, queues: Set[str]) -> None:
+    def _renew_consumers_of(self, queues: AbstractSet[str]) -> None:
         for subscription in self._subscriptions:
             if subscription.queue in queues and subscription.attached.is_set():
                 subscription.renew()
