@@ -115,11 +115,11 @@ async def try_company(
 
 async def _settle(load: Load, ground: Ground, api: LedgerApi) -> None:
     """Until all that was accepted is done and nothing moves any more, or nothing has moved for too long."""
-    seen: tuple[int, int, int] | None = None
+    seen: tuple[int, int] | None = None
     since = time.monotonic()
     while True:
         done, waiting = await asyncio.to_thread(ground.records.done), await asyncio.to_thread(ground.records.waiting)
-        now = (done, waiting, len(api.calls))
+        now = (done, len(api.calls))
         if now != seen:
             seen, since = now, time.monotonic()
         still_seconds = time.monotonic() - since
