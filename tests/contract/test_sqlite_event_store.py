@@ -25,9 +25,7 @@ from aicompany_workers.store.sqlite.queries import ORDERS, OVERDUE, STEPS, TASK,
 @pytest.fixture
 async def kept(sqlite_database):
     store = SqliteEventStore(sqlite_database, SystemClock())
-    return Kept(
-        store, SqliteOutbox(sqlite_database, store, SystemClock()), SqliteQueries(sqlite_database, SystemClock())
-    )
+    return Kept(store, SqliteOutbox(sqlite_database, store), SqliteQueries(sqlite_database, SystemClock()))
 
 
 _SAMPLES = {

@@ -64,7 +64,7 @@ async def _open_store(
     if database is None:
         raise DefectError("the SQLite store has no file")
     store = SqliteEventStore(database, clock)
-    outbox = SqliteOutbox(database, store, clock)
+    outbox = SqliteOutbox(database, store)
     return StorePorts(store, outbox, SqliteQueries(database, clock), LonePresence(clock), is_shared=False)
 
 

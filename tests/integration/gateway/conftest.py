@@ -59,7 +59,7 @@ async def door(tmp_path: Path, spec: CompanySpec) -> AsyncIterator[Door]:
         ids=RandomIds(),
         token=None,
         describe=describe,
-        backlog=SqliteOutbox(database, store, clock).count,
+        backlog=SqliteOutbox(database, store).count,
         registry=CollectorRegistry(),
     )
     async with (

@@ -47,6 +47,7 @@ class SqliteEventStore:
     def __init__(self, database: SqliteDatabase, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._ahead_seconds = clock.now().timestamp() - clock.monotonic_seconds()
         self._watchers: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._on_outgoing: list[Callable[[], None]] = []
 
@@ -54,13 +55,20 @@ class SqliteEventStore:
         """Call `wake` on the event loop after each commit that put something into the outbox."""
         self._on_outgoing.append(wake)
 
+    def steady_now(self) -> float:
+        """Seconds since the epoch by the wall clock as it was when the store was made; delays count by it.
+
+        Otherwise what is to go out in a second would wait for an hour when the clock is set back by one.
+        """
+        return self._ahead_seconds + self._clock.monotonic_seconds()
+
     async def commit(self, change: Change) -> tuple[EventRecord, ...]:
         """Store the change whole, or raise `AlreadyHandled`, `VersionConflict`, `StoreUnavailable`."""
-        now = self._clock.now()
+        now, due_from = self._clock.now(), self.steady_now()
         metadata = json.dumps(dict(change.metadata)) if change.metadata else "{}"
 
         def work(connection: sqlite3.Connection) -> tuple[EventRecord, ...]:
-            return _write_change(connection, change, now, metadata)
+            return _write_change(connection, change, now, metadata, due_from)
 
         records = await self._database.write(work)
         self._wake(change)
@@ -163,7 +171,7 @@ def record_of(row: tuple[Any, ...]) -> EventRecord:
 
 
 def _write_change(
-    connection: sqlite3.Connection, change: Change, now: datetime, metadata: str
+    connection: sqlite3.Connection, change: Change, now: datetime, metadata: str, due_from: float
 ) -> tuple[EventRecord, ...]:
     timestamp = timestamp_of(now)
     if change.handled_message_id is not None:
@@ -174,11 +182,10 @@ def _write_change(
         record for append in change.appends for record in _append(connection, append, now, metadata, change.metadata)
     )
     if change.outgoing:
-        due = now.timestamp()
         connection.executemany(
             _INSERT_OUTBOX,
             [
-                (m.queue, m.message_id, m.body, due + m.delay_seconds if m.delay_seconds else 0.0)
+                (m.queue, m.message_id, m.body, due_from + m.delay_seconds if m.delay_seconds else 0.0)
                 for m in change.outgoing
             ],
         )

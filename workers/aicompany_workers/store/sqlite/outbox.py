@@ -5,7 +5,6 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from aicompany.ports.broker import Outgoing
-from aicompany.ports.clock import Clock
 from aicompany.ports.event_store import OutboxRow
 from aicompany_workers.store.sqlite.database import SqliteDatabase
 from aicompany_workers.store.sqlite.event_store import SqliteEventStore
@@ -19,9 +18,9 @@ SELECT sequence, queue, message_id, body, due_at FROM outbox WHERE queue NOT IN 
 class SqliteOutbox:
     """Messages on their way to the broker."""
 
-    def __init__(self, database: SqliteDatabase, store: SqliteEventStore, clock: Clock) -> None:
+    def __init__(self, database: SqliteDatabase, store: SqliteEventStore) -> None:
         self._database = database
-        self._clock = clock
+        self._store = store
         self._something_pending = asyncio.Event()
         self._something_pending.set()
         store.on_outgoing(self._something_pending.set)
@@ -32,7 +31,7 @@ class SqliteOutbox:
         marks = ", ".join("?" for _ in except_queues)
         statement = _PENDING_EXCEPT.format(marks=marks) if except_queues else _PENDING
         rows = await self._database.read(lambda c: c.execute(statement, (*except_queues, limit)).fetchall())
-        now = self._clock.now().timestamp()
+        now = self._store.steady_now()
         return [
             OutboxRow(sequence, Outgoing(queue, body, message_id, max(0.0, due_at - now) if due_at else 0.0))
             for sequence, queue, message_id, body, due_at in rows
