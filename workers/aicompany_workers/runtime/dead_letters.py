@@ -15,7 +15,7 @@ from aicompany.failure import Failure
 from aicompany.ids import TraceId
 from aicompany.messaging.envelope import Envelope
 from aicompany.messaging.topology import DEAD_QUEUE
-from aicompany.ports.broker import Broker, Delivery
+from aicompany.ports.broker import Broker, Delivery, Subscription
 from aicompany.ports.event_store import AggregateRef, AggregateType, Change, EventStore
 from aicompany_workers.runtime.effects import Effects
 from aicompany_workers.runtime.failing import Failing
@@ -37,12 +37,21 @@ class DeadLetterKeeper:
     async def run(self) -> None:
         """Keep until cancelled."""
         waiting: asyncio.Queue[Delivery] = asyncio.Queue()
-        subscription = await self.broker.subscribe(DEAD_QUEUE, prefetch=_PREFETCH, receive=waiting.put_nowait)
+        subscription = await self._subscribed(waiting)
         try:
             while True:
                 await self._keep(await waiting.get())
         finally:
             await asyncio.shield(subscription.cancel())
+
+    async def _subscribed(self, waiting: asyncio.Queue[Delivery]) -> Subscription:
+        """However long the broker is away: dead letters can wait, and the process has more to do than this."""
+        while True:
+            try:
+                return await self.broker.subscribe(DEAD_QUEUE, prefetch=_PREFETCH, receive=waiting.put_nowait)
+            except PassingError as error:
+                log.warning("dead_letters.not_watched", code=error.code, reason=error.message)
+                await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _keep(self, delivery: Delivery) -> None:
         try:
