@@ -1,6 +1,6 @@
 # What can be done here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test unit check fmt lock docs bench clean setup setup-dev servers crash
+.PHONY: help run test unit check fmt lock docs bench clean setup setup-dev servers crash race
 
 BIN := .venv/bin
 RUN_STAMP := .venv/.run-ready
@@ -34,8 +34,11 @@ fmt: $(DEV_STAMP) ## Format the code
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format .
 
-bench: $(DEV_STAMP) ## Measure, and print each figure beside its goal
-	@for bench in store company model footprint; do $(BIN)/python -m bench.$$bench || exit 1; done
+bench: $(DEV_STAMP) servers ## Measure, and print each figure beside its goal
+	@for bench in store company model footprint broker rate_limits; do $(BIN)/python -m bench.$$bench || exit 1; done
+
+race: $(DEV_STAMP) servers ## Race our worker against Celery, Dramatiq, FastStream and Taskiq
+	@$(BIN)/python -m bench.peers --write
 
 docs: $(DEV_STAMP) ## Write the generated pages of docs/reference anew
 	@$(BIN)/python -m aicompany_desk.reference docs/reference

@@ -96,7 +96,7 @@ def outgoing(number: int, **details: float) -> Outgoing:
     return Outgoing(queue, envelope.to_json(), envelope.id)
 
 
-def worker_of(broker: Broker, store, role: NoOp) -> Worker:
+def worker_of(broker: Broker, store, role, *, in_flight: int = IN_FLIGHT) -> Worker:
     clock = SystemClock()
     queues = lane_queues(GROUP.role, agent=GROUP.agent)
     handling = Handling(
@@ -104,8 +104,8 @@ def worker_of(broker: Broker, store, role: NoOp) -> Worker:
         claims=Claims(LonePresence(clock), "bench", AlwaysSeen(), 10), retry_policy=RetryPolicy(),
         observer=WorkerMetrics(CollectorRegistry()),
     )  # fmt: skip
-    intake = LaneIntake(broker, queues, prefetch=IN_FLIGHT, low_share=10)
-    return Worker("bench", GROUP, intake=intake, handling=handling, concurrency=IN_FLIGHT, drain_seconds=30)
+    intake = LaneIntake(broker, queues, prefetch=in_flight, low_share=10)
+    return Worker("bench", GROUP, intake=intake, handling=handling, concurrency=in_flight, drain_seconds=30)
 
 
 @asynccontextmanager

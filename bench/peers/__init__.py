@@ -1,0 +1,6 @@
+"""The race: our worker beside Celery, Dramatiq, FastStream, Taskiq and a bare pika consumer.
+
+Every contestant is a program in `contestants/`, written as its documentation recommends: durable classic queue,
+acknowledgement after the work, publisher confirms where it publishes, one process that works, 100 tasks in flight. All
+tasks are queued before the contestant's consumer starts; the time counts from the first handled to the last.
+"""

@@ -1,0 +1,5 @@
+"""FastStream, with the SDK's default transport."""
+
+import faststream_app
+
+faststream_app.main(aiohttp=False)
