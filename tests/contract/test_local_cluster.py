@@ -56,9 +56,7 @@ class TestLocalCluster(ClusterContract):
                 name,
                 group,
                 intake=LaneIntake(self.broker, queues, prefetch=1, low_share=10),
-                handling=Handling(
-                    name, self.role, store, self.broker, Failing(store), claims, RetryPolicy(), metrics
-                ),
+                handling=Handling(name, self.role, store, self.broker, Failing(store), claims, RetryPolicy(), metrics),
                 concurrency=1,
                 drain_seconds=30,
             )
