@@ -3,9 +3,10 @@
 import asyncio
 import random
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tests.faults.evidence import Disturbance
@@ -73,6 +74,8 @@ class Injector:
     chance: random.Random
     injected: list[Injected]
     disturbances: list[Disturbance]
+    _held: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    """By target: what is done to a server itself waits for what was begun with it."""
 
     async def run(self, faults: tuple[Fault, ...]) -> None:
         """Each at its time, beside each other where they last; returns when the last is over and all is well."""
@@ -98,14 +101,18 @@ class Injector:
             case Kind.RESET | Kind.LATENCY | Kind.HALF_OPEN | Kind.REFUSE:
                 return await self._disturb(fault)
             case Kind.RESTART | Kind.STOP | Kind.SERVER_KILLED:
-                return await self._down(fault)
+                async with self._held[fault.target]:
+                    return await self._down(fault)
             case Kind.MEMORY_ALARM | Kind.DISK_ALARM:
-                return await self._alarm(fault)
+                async with self._held[fault.target]:
+                    return await self._alarm(fault)
             case Kind.QUEUE_DELETED:
-                return await self._delete_queue()
+                async with self._held[fault.target], self._held[Server.STORE]:
+                    return await self._delete_queue()
             case Kind.DUPLICATE:
                 assert self.broker is not None
-                return f"{await asyncio.to_thread(self.broker.copies)} messages"
+                async with self._held[fault.target], self._held[Server.STORE]:
+                    return f"{await asyncio.to_thread(self.broker.copies)} messages"
             case Kind.KILL:
                 seat = self.chance.choice(self.fleet.seats_of(fault.target))
                 self.fleet.kill(seat)

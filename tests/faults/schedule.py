@@ -127,7 +127,7 @@ def schedule_of(seed: int, *, seconds: float, every_seconds: float, deck: Sequen
 
 
 def _shuffled(deck: Sequence[Card], chance: random.Random, *, first: bool, turn: int) -> list[Card]:
-    rare_too = first or turn // RARELY_EVERY > (turn - len(deck)) // RARELY_EVERY
+    rare_too = first or turn // RARELY_EVERY > max(0, turn - len(deck)) // RARELY_EVERY
     cards = [card for card in deck if rare_too or not card.is_rare]
     chance.shuffle(cards)
     return cards

@@ -34,8 +34,14 @@ def test_a_target_has_one_fault_at_a_time_and_time_to_recover(seed: int):
 def test_the_long_outage_is_rare(seed: int):
     faults = schedule_of(seed, seconds=2000, every_seconds=2, deck=DECK)
     kinds = Counter(fault.kind for fault in faults)
-    assert 1 <= kinds[Kind.STOP] <= 5
+    assert 1 <= kinds[Kind.STOP] <= 4
     assert kinds[Kind.RESET] > 4 * kinds[Kind.STOP]
+
+
+@given(st.integers(0, 2**32))
+def test_a_short_run_has_one_long_outage(seed: int):
+    faults = schedule_of(seed, seconds=250, every_seconds=2, deck=DECK)
+    assert [fault.kind for fault in faults].count(Kind.STOP) == 1
 
 
 def test_there_is_a_fault_nearly_every_two_seconds():
