@@ -2,10 +2,13 @@
 
 import itertools
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
+from redis import Redis
 from tests.servers.postgres import postgres_server
 from tests.servers.rabbitmq import RabbitServer, rabbitmq_server
 from tests.servers.redis import redis_server
@@ -14,34 +17,36 @@ from tests.servers.server import Server, ServerMissing
 _numbers = itertools.count(1)
 
 
-def _running(make, tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[Server]:
-    try:
-        server = make(tmp_path_factory.mktemp(name))
-    except ServerMissing as error:
-        pytest.skip(str(error))
-    try:
-        server.start()
-        yield server
-    finally:
-        server.end()
+def _running(make: Callable[[Path], Server]) -> Iterator[Server]:
+    # Not below pytest's own directory: another session may clean up there.
+    with tempfile.TemporaryDirectory(prefix="aicompany-server-", ignore_cleanup_errors=True) as place:
+        try:
+            server = make(Path(place))
+        except ServerMissing as error:
+            pytest.skip(str(error))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.end()
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def postgres() -> Iterator[Server]:
     """The shared PostgreSQL. A test that stops it must start it again."""
-    yield from _running(postgres_server, tmp_path_factory, "postgres")
+    yield from _running(postgres_server)
 
 
 @pytest.fixture(scope="session")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def redis() -> Iterator[Server]:
     """The shared Redis."""
-    yield from _running(redis_server, tmp_path_factory, "redis")
+    yield from _running(redis_server)
 
 
 @pytest.fixture(scope="session")
-def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def rabbitmq() -> Iterator[Server]:
     """The shared RabbitMQ."""
-    yield from _running(rabbitmq_server, tmp_path_factory, "rabbitmq")
+    yield from _running(rabbitmq_server)
 
 
 @pytest.fixture
@@ -57,7 +62,9 @@ def postgres_url(postgres: Server) -> Iterator[str]:
 
 @pytest.fixture
 def redis_url(redis: Server) -> str:
-    """The address of the shared Redis; use a key prefix of your own."""
+    """The address of the shared Redis, emptied."""
+    with Redis.from_url(redis.url) as client:
+        client.flushall()
     return redis.url
 
 

@@ -58,8 +58,17 @@ async def api() -> AsyncIterator[MessagesApi]:
         yield api
 
 
+@pytest.fixture(params=["one machine", "servers"])
+def servers(request: pytest.FixtureRequest) -> dict[str, dict[str, str]]:
+    """The sections of a company's file that say where it keeps its work: the same tests hold for both."""
+    if request.param == "one machine":
+        return {}
+    names = {"broker": "rabbitmq_url", "store": "postgres_url", "cache": "redis_url"}
+    return {section: {"url": request.getfixturevalue(name)} for section, name in names.items()}
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Start:
+def start(tmp_path: Path, servers: dict[str, dict[str, str]]) -> Start:
     """Start a company: `start(spec…)` is offline, `start(api=api, …)` asks that server."""
 
     @asynccontextmanager
@@ -67,6 +76,8 @@ def start(tmp_path: Path) -> Start:
         *, api: MessagesApi | None = None, state: Path | None = None, token: str | None = None, **spec: Any
     ) -> AsyncIterator[Client]:
         merged: dict[str, Any] = {"gateway": {"port": 0}, "retry": {"delaySeconds": 0.02}, **spec}
+        for section, fields in servers.items():
+            merged[section] = {**merged.get(section, {}), **fields}
         merged.setdefault("model", {"provider": "anthropic" if api else "offline"})
         company = AICompany.model_validate(
             {"apiVersion": "aicompany.io/v1alpha1", "kind": "AICompany", "metadata": {"name": "acme"}, "spec": merged}

@@ -66,6 +66,7 @@ async def test_a_fixed_health_port_is_shared_out_without_harm(start):
     assert len(set(urls)) == len(workers) == 4
 
 
+@pytest.mark.parametrize("servers", ["one machine"], indirect=True)
 async def test_a_store_that_is_full_for_a_while_loses_nothing_and_makes_no_poison(start):
     async with start(queues={"deliveriesMax": 2}) as client:
         store = client.local.parts.store
