@@ -18,7 +18,7 @@ from tests.servers.server import ServerMissing
 SEED = int(os.environ.get("FAULTS_SEED", "20261121"))
 ORDERS = int(os.environ.get("FAULTS_ORDERS", "5000"))
 RATE = float(os.environ.get("FAULTS_RATE", "40"))
-ORDERS_ON_ONE_MACHINE = 600
+ORDERS_ON_ONE_MACHINE = 1000
 LATENCY_SECONDS = (0.02, 0.1)
 
 
