@@ -1,6 +1,5 @@
 """`ports.presence.Presence` of a company that is one process: nobody else is ever there."""
 
-
 from aicompany.ports.clock import Clock
 from aicompany.ports.presence import Heartbeat, HeartbeatRecord
 

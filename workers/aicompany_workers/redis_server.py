@@ -69,20 +69,21 @@ class RedisServer:
         allowed, self._breaker = self._breaker.allow(began)
         if not allowed:
             raise RedisAway
+        generation = self._breaker.generation
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 answer = await command(self._client)
         except (RedisError, OSError, TimeoutError) as error:
             if self._clock.monotonic_seconds() - began > self._timeout_seconds * _LATE:
                 # This process was too busy to look at the answer in time; that says nothing of the server.
-                self._breaker = self._breaker.record_neither()
+                self._breaker = self._breaker.record_neither(generation)
             else:
-                self._failed(error)
+                self._failed(error, generation)
             raise RedisAway from error
         except BaseException:
-            self._breaker = self._breaker.record_neither()
+            self._breaker = self._breaker.record_neither(generation)
             raise
-        self._succeeded()
+        self._succeeded(generation)
         return answer
 
     async def close(self) -> None:
@@ -94,19 +95,19 @@ class RedisServer:
         return {
             "breaker": self._breaker.circuit.value,
             "failures_in_a_row": self._breaker.failures_in_a_row,
-            "opened_total": self._breaker.opened_total,
-            "refused_total": self._breaker.refused_total,
+            "opened_total": self._breaker.statistics.opened,
+            "refused_total": self._breaker.statistics.refused,
         }
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: Exception, generation: int) -> None:
         before = self._breaker.circuit
-        self._breaker = self._breaker.record_failure(self._clock.monotonic_seconds())
+        self._breaker = self._breaker.record_failure(self._clock.monotonic_seconds(), generation)
         if self._breaker.circuit is Circuit.OPEN and before is Circuit.CLOSED:
             # The class alone: the text of a connection's error may hold the address with its password.
             log.warning("redis.left_alone", reason=type(error).__name__, seconds=self._breaker.open_seconds)
 
-    def _succeeded(self) -> None:
+    def _succeeded(self, generation: int) -> None:
         before = self._breaker.circuit
-        self._breaker = self._breaker.record_success()
+        self._breaker = self._breaker.record_success(generation)
         if self._breaker.circuit is Circuit.CLOSED and before is Circuit.HALF_OPEN:
             log.info("redis.answers_again")

@@ -17,6 +17,7 @@ from aicompany.ports.rate_limits import RateLimits
 from aicompany.resilience.breaker import Breaker
 from aicompany.spec.company import AICompany
 from aicompany.spec.servers import CacheSpec
+from aicompany_workers.breakers import Breakers
 from aicompany_workers.cache.memory import MemoryCache
 from aicompany_workers.cache.memory_history import MemoryQuestionHistory
 from aicompany_workers.cache.preload import Preload
@@ -67,6 +68,7 @@ def open_models(
     *,
     clock: Clock,
     metrics: WorkerMetrics,
+    breakers: Breakers,
     process: str,
     claim: Callable[[], Awaitable[None]],
     stack: AsyncExitStack,
@@ -81,8 +83,9 @@ def open_models(
         clock=clock,
         answered=lambda answer: _count(metrics, answer),
     )
+    breakers.watch("model", lambda: guarded.breaker)
     stack.push_async_callback(guarded.close)
-    shared = _open_shared(company, clock, process, stack)
+    shared = _open_shared(company, clock, breakers, process, stack)
     limited = LimitedModel(guarded, shared.limits, heard, clock)
     claimed = ClaimedModel(limited, claim, Claims.answered)
     metrics.rate_limits.watch(limited.statistics, lambda: limited.waiting)
@@ -110,7 +113,7 @@ def _keep(
     return kept, preload
 
 
-def _open_shared(company: AICompany, clock: Clock, process: str, stack: AsyncExitStack) -> _Shared:
+def _open_shared(company: AICompany, clock: Clock, breakers: Breakers, process: str, stack: AsyncExitStack) -> _Shared:
     spec = company.spec
     near = MemoryCache(clock, entries_max=spec.cache.entries_max)
     if spec.cache.url is None:
@@ -119,7 +122,9 @@ def _open_shared(company: AICompany, clock: Clock, process: str, stack: AsyncExi
     # Loaded only when it is used: the client costs memory and time.
     from aicompany_desk.assembly.redis import redis_adapters  # noqa: PLC0415 - see above
 
-    cache, shared_history, limits = redis_adapters(company, near, clock, process, _QUESTIONS_MAX, stack)
+    cache, shared_history, limits = redis_adapters(
+        company, near, clock, breakers, process=process, questions_max=_QUESTIONS_MAX, stack=stack
+    )
     return _Shared(cache, shared_history, limits)
 
 

@@ -9,12 +9,17 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
-from aicompany.spec.company import AICompany
+from aicompany.ports.clock import Clock
+from aicompany.ports.notifier import Notifier
+from aicompany.resilience.breaker import Breaker
+from aicompany.spec.company import AICompany, CompanySpec
 from aicompany_desk.assembly.model import Models, open_models
 from aicompany_desk.assembly.servers import Servers, open_servers
 from aicompany_desk.names import NOTICES_FILE
+from aicompany_workers.breakers import Breakers, GuardedCalls
 from aicompany_workers.clock import RandomIds, SystemClock
 from aicompany_workers.compose import Parts
+from aicompany_workers.notify.guarded import GuardedNotifier
 from aicompany_workers.notify.log import LogNotifier
 from aicompany_workers.runtime.claims import Claims
 from aicompany_workers.runtime.heartbeats import SILENT_SECONDS_MAX, Heartbeats
@@ -35,6 +40,7 @@ class Assembly:
     servers: Servers
     models: Models
     heartbeats: Heartbeats
+    breakers: Breakers
 
 
 @asynccontextmanager
@@ -49,13 +55,22 @@ async def assemble(
     clock = SystemClock()
     metrics = WorkerMetrics(_registry())
     load = LoadMeter()
+    breakers = Breakers()
+    metrics.registry.register(breakers)
     process = process_name()
     async with AsyncExitStack() as stack:
-        servers = await stack.enter_async_context(open_servers(spec, state, clock))
+        servers = await stack.enter_async_context(open_servers(spec, state, clock, breakers))
         heartbeats = Heartbeats(servers.kept.presence, clock, process, group, load.take)
         claims = Claims(servers.kept.presence, process, heartbeats, SILENT_SECONDS_MAX)
         models = open_models(
-            company, environment, clock=clock, metrics=metrics, process=process, claim=claims.take, stack=stack
+            company,
+            environment,
+            clock=clock,
+            metrics=metrics,
+            breakers=breakers,
+            process=process,
+            claim=claims.take,
+            stack=stack,
         )
         parts = Parts(
             spec=spec,
@@ -64,7 +79,7 @@ async def assemble(
             broker=servers.broker,
             model=models.plain,
             cached_model=models.cached,
-            notifier=LogNotifier(state.path / NOTICES_FILE),
+            notifier=_guarded(LogNotifier(state.path / NOTICES_FILE), spec, clock, breakers),
             workspaces=Workspaces(state.workspaces),
             results=state.results,
             clock=clock,
@@ -73,7 +88,13 @@ async def assemble(
             load=load,
             claims=claims,
         )
-        yield Assembly(company, state, process, parts, servers, models, heartbeats)
+        yield Assembly(company, state, process, parts, servers, models, heartbeats, breakers)
+
+
+def _guarded(notifier: Notifier, spec: CompanySpec, clock: Clock, breakers: Breakers) -> GuardedNotifier:
+    calls = GuardedCalls(f"the notifier {notifier.name}", Breaker.of(spec.breakers.integrations), clock)
+    breakers.watch(f"notifier.{notifier.name}", lambda: calls.breaker)
+    return GuardedNotifier(notifier, calls)
 
 
 def process_name() -> str:

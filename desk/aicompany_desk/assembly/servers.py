@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from aicompany.errors import DefectError
+from aicompany.errors import DefectError, StoreUnavailable
 from aicompany.ports.broker import Broker
 from aicompany.ports.clock import Clock
+from aicompany.resilience.breaker import Breaker
 from aicompany.spec.company import CompanySpec
-from aicompany.spec.servers import BrokerSpec, StoreSpec
+from aicompany.spec.servers import StoreSpec
 from aicompany_desk.assembly.store_ports import StorePorts
+from aicompany_workers.breakers import Breakers, GuardedCalls
 from aicompany_workers.broker.embedded import EmbeddedBroker
 from aicompany_workers.compose import topology_of_company
 from aicompany_workers.presence import LonePresence
@@ -31,7 +33,9 @@ class Servers:
 
 
 @asynccontextmanager
-async def open_servers(spec: CompanySpec, state: StateDirectory, clock: Clock) -> AsyncIterator[Servers]:
+async def open_servers(
+    spec: CompanySpec, state: StateDirectory, clock: Clock, breakers: Breakers
+) -> AsyncIterator[Servers]:
     """Migrated, connected, all queues declared.
 
     Raises `StateUnusable`, `StoreUnavailable`, `BrokerUnavailable`, `BrokerUnusable`.
@@ -40,8 +44,8 @@ async def open_servers(spec: CompanySpec, state: StateDirectory, clock: Clock) -
         # Store and embedded broker share one file, and so one group of commits.
         needs_file = spec.store.url is None or spec.broker.url is None
         database = await _open_sqlite(spec.store, state, stack) if needs_file else None
-        kept = await _open_store(spec.store, database, clock, stack)
-        broker = await _open_broker(spec.broker, database, clock, stack)
+        kept = await _open_store(spec, database, clock, breakers, stack)
+        broker = await _open_broker(spec, database, clock, breakers, stack)
         await broker.declare(topology_of_company(spec))
         yield Servers(kept, broker)
 
@@ -54,13 +58,15 @@ async def _open_sqlite(spec: StoreSpec, state: StateDirectory, stack: AsyncExitS
 
 
 async def _open_store(
-    spec: StoreSpec, database: SqliteDatabase | None, clock: Clock, stack: AsyncExitStack
+    spec: CompanySpec, database: SqliteDatabase | None, clock: Clock, breakers: Breakers, stack: AsyncExitStack
 ) -> StorePorts:
-    if spec.url is not None:
+    if spec.store.url is not None:
         # Loaded only when it is used: the driver costs memory and time.
         from aicompany_desk.assembly.postgres import open_postgres  # noqa: PLC0415 - see above
 
-        return await open_postgres(spec, clock, stack)
+        calls = GuardedCalls("the event store", Breaker.of(spec.breakers.store), clock, failures=StoreUnavailable)
+        breakers.watch("store", lambda: calls.breaker)
+        return await open_postgres(spec.store, clock, calls, stack)
     if database is None:
         raise DefectError("the SQLite store has no file")
     store = SqliteEventStore(database, clock)
@@ -69,13 +75,15 @@ async def _open_store(
 
 
 async def _open_broker(
-    spec: BrokerSpec, database: SqliteDatabase | None, clock: Clock, stack: AsyncExitStack
+    spec: CompanySpec, database: SqliteDatabase | None, clock: Clock, breakers: Breakers, stack: AsyncExitStack
 ) -> Broker:
     broker: Broker
-    if spec.url is not None:
-        from aicompany_workers.broker.rabbitmq.broker import RabbitMqBroker  # noqa: PLC0415 - as above
+    if spec.broker.url is not None:
+        from aicompany_workers.broker.rabbitmq.broker import RabbitMqBroker, guarded_broker  # noqa: PLC0415 - as above
 
-        broker = await RabbitMqBroker.open(spec)
+        calls = guarded_broker(Breaker.of(spec.breakers.broker), clock)
+        breakers.watch("broker", lambda: calls.breaker)
+        broker = await RabbitMqBroker.open(spec.broker, calls)
     elif database is None:
         raise DefectError("the embedded broker has no file")
     else:

@@ -103,7 +103,7 @@ class WorkerProcess:
             "in_flight": self.in_flight,
             "restarts": self._restarts,
             "draining": self._draining,
-            "model": {"breaker": self._assembly.models.guarded.breaker.circuit.value},
+            "breakers": self._assembly.breakers.describe(),
             "broker": self._assembly.parts.broker.describe(),
         }
 

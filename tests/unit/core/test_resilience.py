@@ -89,9 +89,7 @@ class BreakerProtocol(RuleBasedStateMachine):
         super().__init__()
         self.breaker = Breaker(failures_max=3, open_seconds=10, trials_max=2)
         self.now = 0.0
-        self.passed = 0
-        self.trials = 0
-        self.failures = 0
+        self.under_way = []
 
     @rule(seconds=st.floats(0, 20))
     def time_goes_by(self, seconds):
@@ -106,29 +104,48 @@ class BreakerProtocol(RuleBasedStateMachine):
             assert not allowed
         if before.circuit is Circuit.CLOSED:
             assert allowed
-        self.passed += allowed
+        if allowed:
+            self.under_way.append(self.breaker.generation)
 
-    @precondition(lambda self: self.passed)
-    @rule()
-    def succeeds(self):
-        self.passed -= 1
-        self.breaker = self.breaker.record_success()
-
-    @precondition(lambda self: self.passed)
-    @rule()
-    def fails(self):
-        self.passed -= 1
+    @precondition(lambda self: self.under_way)
+    @rule(data=st.data())
+    def succeeds(self, data):
+        generation = self.end_one(data)
         before = self.breaker
-        self.breaker = self.breaker.record_failure(self.now)
-        if before.circuit is Circuit.HALF_OPEN:
+        self.breaker = before.record_success(generation)
+        if generation != before.generation:
+            assert self.breaker.circuit is before.circuit, "a call from before says nothing about now"
+
+    @precondition(lambda self: self.under_way)
+    @rule(data=st.data())
+    def fails(self, data):
+        generation = self.end_one(data)
+        before = self.breaker
+        self.breaker = before.record_failure(self.now, generation)
+        if generation != before.generation:
+            assert (self.breaker.circuit, self.breaker.trials) == (before.circuit, before.trials)
+        elif before.circuit is Circuit.HALF_OPEN:
             assert self.breaker.circuit is Circuit.OPEN
             assert self.breaker.opened_at == self.now
 
-    @precondition(lambda self: self.passed)
+    @precondition(lambda self: self.under_way)
+    @rule(data=st.data())
+    def is_abandoned(self, data):
+        self.breaker = self.breaker.record_neither(self.end_one(data))
+
     @rule()
-    def is_abandoned(self):
-        self.passed -= 1
-        self.breaker = self.breaker.record_neither()
+    def is_seen_working(self):
+        self.breaker = self.breaker.record_recovery()
+        assert self.breaker.circuit is Circuit.CLOSED
+
+    def end_one(self, data):
+        return self.under_way.pop(data.draw(st.integers(0, len(self.under_way) - 1)))
+
+    @invariant()
+    def every_call_is_counted(self):
+        seen = self.breaker.statistics
+        assert seen.succeeded + seen.failed <= seen.passed
+        assert seen.opened <= seen.failed
 
     @invariant()
     def trials_are_bounded(self):
@@ -157,7 +174,7 @@ def test_half_open_lets_no_more_through_at_a_time_than_its_trials(trials_max, ca
 def test_an_open_breaker_says_how_long_to_wait_and_then_tries(waited, trials_max):
     breaker = Breaker(failures_max=1, open_seconds=10, trials_max=trials_max).record_failure(0)
     refused, still = breaker.allow(waited)
-    assert (refused, still.refused_total) == (False, 1)
+    assert (refused, still.statistics.refused) == (False, 1)
     wait_seconds = breaker.retry_after_seconds(waited)
     assert 0 < wait_seconds <= 10
     assert breaker.allow(waited + wait_seconds + 1e-9)[0]

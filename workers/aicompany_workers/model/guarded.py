@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Callable
 
-from aicompany.errors import AICompanyError, BreakerOpen, CredentialsInvalid, ModelUnavailable
+from aicompany.errors import AICompanyError, CredentialsInvalid, ModelUnavailable
 from aicompany.ports.clock import Clock
 from aicompany.ports.model import Model, ModelAnswer, ModelRequest
 from aicompany.resilience.breaker import Breaker
+from aicompany_workers.breakers import GuardedCalls
 
 _GRACE_SECONDS = 5.0
 """The adapter has its own time-out and says more about it; this one only makes sure."""
@@ -25,9 +26,8 @@ class GuardedModel:
         answered: Callable[[ModelAnswer], None] = lambda _: None,
     ) -> None:
         self._model = model
-        self._breaker = breaker
+        self._calls = GuardedCalls("the model", breaker, clock)
         self._places = asyncio.Semaphore(concurrency)
-        self._clock = clock
         self._answered = answered
 
     @property
@@ -38,46 +38,35 @@ class GuardedModel:
     @property
     def breaker(self) -> Breaker:
         """The breaker as it stands, for status and metrics."""
-        return self._breaker
+        return self._calls.breaker
 
     async def answer(self, request: ModelRequest) -> ModelAnswer:
         """Ask once. Raises `BreakerOpen` besides what the model inside raises."""
         async with self._places:
-            self._pass_breaker()
+            generation = self._calls.enter()
             try:
                 async with asyncio.timeout(request.timeout_seconds + _GRACE_SECONDS):
                     answer = await self._model.answer(request)
             except TimeoutError as error:
-                self._breaker = self._breaker.record_failure(self._clock.monotonic_seconds())
+                self._calls.failed(generation)
                 raise ModelUnavailable(f"the model did not answer within {request.timeout_seconds:g} s") from error
             except ModelUnavailable:
-                self._breaker = self._breaker.record_failure(self._clock.monotonic_seconds())
+                self._calls.failed(generation)
                 raise
             except CredentialsInvalid:
-                self._breaker = self._breaker.record_neither()
+                self._calls.given_up(generation)
                 raise
             except AICompanyError:
                 # It answered, only not what was hoped for: the service is there.
-                self._breaker = self._breaker.record_success()
+                self._calls.succeeded(generation)
                 raise
             except BaseException:
-                self._breaker = self._breaker.record_neither()
+                self._calls.given_up(generation)
                 raise
-            self._breaker = self._breaker.record_success()
+            self._calls.succeeded(generation)
         self._answered(answer)
         return answer
 
     async def close(self) -> None:
         """Close the model inside."""
         await self._model.close()
-
-    def _pass_breaker(self) -> None:
-        now = self._clock.monotonic_seconds()
-        allowed, self._breaker = self._breaker.allow(now)
-        if not allowed:
-            wait_seconds = self._breaker.retry_after_seconds(now)
-            raise BreakerOpen(
-                f"the model failed {self._breaker.failures_in_a_row} times in a row; it is asked again in "
-                f"{wait_seconds:.0f} s",
-                retry_after_seconds=wait_seconds,
-            )

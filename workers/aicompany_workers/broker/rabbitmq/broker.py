@@ -12,7 +12,10 @@ from pika.exceptions import ChannelClosedByBroker
 from aicompany.errors import BrokerUnavailable, DefectError
 from aicompany.messaging.topology import DEAD_QUEUE, Topology
 from aicompany.ports.broker import Delivery, Outgoing, QueueDepth
+from aicompany.ports.clock import Clock
+from aicompany.resilience.breaker import Breaker
 from aicompany.spec.servers import BrokerSpec
+from aicompany_workers.breakers import GuardedCalls
 from aicompany_workers.broker.rabbitmq.calls import NOT_FOUND
 from aicompany_workers.broker.rabbitmq.consumer_channel import ConsumerChannel
 from aicompany_workers.broker.rabbitmq.consuming import REASON_HEADER, SOURCE_HEADER, RabbitSubscription
@@ -32,26 +35,35 @@ _LOOK_SECONDS = 5.0
 log = structlog.get_logger()
 
 
+def guarded_broker(breaker: Breaker, clock: Clock) -> GuardedCalls:
+    """The broker's breaker: a full queue is no failure of the broker."""
+    return GuardedCalls("the broker", breaker, clock, failures=BrokerUnavailable)
+
+
 class RabbitMqBroker:
     """RabbitMQ, for as long as the process lives: connections come and go, subscriptions stay."""
 
-    def __init__(self, spec: BrokerSpec) -> None:
+    def __init__(self, spec: BrokerSpec, calls: GuardedCalls | None = None) -> None:
         self._spec = spec
+        self._calls = calls
         self._declarations = Declarations(spec.queue_type)
         self._hands: Hands[ConsumerChannel] = Hands()
         self._subscriptions: list[RabbitSubscription] = []
         self._subscriptions_changed = asyncio.Event()
         self._publisher: Publisher | None = None
-        self._publish_link = Link("publish", spec, use=self._use_to_publish, on_blocked=self._on_blocked)
-        self._consume_link = Link("consume", spec, use=self._use_to_consume, on_blocked=lambda _: None)
+        self._publish_link = Link("publish", spec, use=self._use_to_publish, calls=calls, on_blocked=self._on_blocked)
+        self._consume_link = Link("consume", spec, use=self._use_to_consume, calls=calls, on_blocked=lambda _: None)
         self._asking = asyncio.Lock()
         self._running: list[asyncio.Task[None]] = []
         self._closed = False
 
     @classmethod
-    async def open(cls, spec: BrokerSpec) -> "RabbitMqBroker":
-        """Connect. Raises `BrokerUnavailable` when nothing answers in time, `BrokerUnusable` when it says no."""
-        broker = cls(spec)
+    async def open(cls, spec: BrokerSpec, calls: GuardedCalls | None = None) -> "RabbitMqBroker":
+        """Connect. `calls` has a breaker, which closes as soon as there is a connection again.
+
+        Raises `BrokerUnavailable` when nothing answers in time, `BrokerUnusable` when it says no.
+        """
+        broker = cls(spec, calls)
         broker._running = [asyncio.create_task(link.run(), name=f"broker-{link.state.name}") for link in broker._links]
         try:
             for link in broker._links:
@@ -88,7 +100,11 @@ class RabbitMqBroker:
         for message in messages:
             if message.queue not in known:
                 raise DefectError(f"queue {message.queue} was never declared")
-        await self._publish([WireMessage(m.queue, m.body, m.message_id, m.delay_seconds) for m in messages])
+        wire = [WireMessage(m.queue, m.body, m.message_id, m.delay_seconds) for m in messages]
+        if self._calls is None:
+            await self._publish(wire)
+        else:
+            await self._calls.call(lambda: self._publish(wire))
 
     async def subscribe(self, queue: str, *, prefetch: int, receive: Callable[[Delivery], None]) -> RabbitSubscription:
         """Consume, now and after every reconnect."""

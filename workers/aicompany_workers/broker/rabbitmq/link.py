@@ -14,6 +14,7 @@ from pika.exceptions import AMQPConnectionError, AMQPError, ProbableAccessDenied
 
 from aicompany.errors import AICompanyError, BrokerUnavailable
 from aicompany.spec.servers import BrokerSpec
+from aicompany_workers.breakers import GuardedCalls
 from aicompany_workers.broker.rabbitmq.calls import WaitingChannel, describe, settle
 from aicompany_workers.broker.rabbitmq.state import LinkState
 
@@ -34,10 +35,12 @@ class Link:
         spec: BrokerSpec,
         *,
         use: "Callable[[Link], Awaitable[None]]",
+        calls: GuardedCalls | None,
         on_blocked: Callable[[bool], None],
     ) -> None:
         self._spec = spec
         self._use = use
+        self._calls = calls
         self._tell_blocked = on_blocked
         self._connection: AsyncioConnection | None = None
         self._ready = asyncio.Event()
@@ -71,6 +74,8 @@ class Link:
             except BrokerUnavailable as error:
                 failures += 1
                 self.state.failed(error.message)
+                if self._calls is not None:
+                    self._calls.failed()
                 log.warning("broker.unreachable", link=self.state.name, failures=failures, reason=error.message)
             else:
                 failures = 0
@@ -178,6 +183,8 @@ class Link:
     def ready(self) -> None:
         """Called by the user of the connection when it is set up."""
         self._ready.set()
+        if self._calls is not None:
+            self._calls.recovered()
 
     def _set_blocked(self, *, blocked: bool) -> None:
         if blocked == self.state.is_blocked:

@@ -8,7 +8,9 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from aicompany.errors import StoreUnavailable
 from aicompany.ports.clock import Clock
+from aicompany.ports.event_store import Change, EventRecord
 from aicompany.spec.servers import StoreSpec
+from aicompany_workers.breakers import GuardedCalls
 from aicompany_workers.store.postgres.connection import (
     CONNECT_SECONDS,
     Connection,
@@ -28,10 +30,12 @@ _TRIES = 3
 class PostgresDatabase:
     """What all ports of the store share in one process."""
 
-    def __init__(self, spec: StoreSpec, clock: Clock) -> None:
+    def __init__(self, spec: StoreSpec, clock: Clock, calls: GuardedCalls | None = None) -> None:
         self.spec = spec
         self.writer = BatchWriter(spec, clock)
-        self.wakeups = Wakeups(spec)
+        # The listener looks for the server by itself, so the breaker need not wait its time out.
+        self.wakeups = Wakeups(spec, on_heard=calls.recovered if calls else lambda: None)
+        self._calls = calls
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             conninfo_of(spec, name="reader"),
             min_size=1,
@@ -55,8 +59,19 @@ class PostgresDatabase:
         await self.wakeups.start()
         return self
 
+    async def commit(self, change: Change) -> tuple[EventRecord, ...]:
+        """Store the change whole. Raises `BreakerOpen` besides what the writer raises."""
+        if self._calls is None:
+            return await self.writer.commit(change)
+        return await self._calls.call(lambda: self.writer.commit(change))
+
     async def fetch(self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
-        """The rows of a statement that may be carried out twice. Raises `StoreUnavailable`."""
+        """The rows of a statement that may be carried out twice. Raises `StoreUnavailable`, `BreakerOpen`."""
+        if self._calls is None:
+            return await self._fetch(statement, values)
+        return await self._calls.call(lambda: self._fetch(statement, values))
+
+    async def _fetch(self, statement: str, values: Sequence[Any] | Mapping[str, Any]) -> list[Row]:
         for tries_left in reversed(range(_TRIES)):
             try:
                 async with self._pool.connection() as connection:

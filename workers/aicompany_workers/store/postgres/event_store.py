@@ -45,7 +45,7 @@ class PostgresEventStore:
 
     async def commit(self, change: Change) -> tuple[EventRecord, ...]:
         """Store the change whole, or raise `AlreadyHandled`, `VersionConflict`, `StoreUnavailable`."""
-        records = await self._database.writer.commit(change)
+        records = await self._database.commit(change)
         self._database.wakeups.wake(changed_ids(change.appends))
         if change.outgoing:
             for wake in self._on_outgoing:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 import psycopg
@@ -40,8 +40,9 @@ class PostgresChanges:
 class Wakeups:
     """Those who watch in this process, and the ear that hears other processes."""
 
-    def __init__(self, spec: StoreSpec) -> None:
+    def __init__(self, spec: StoreSpec, *, on_heard: Callable[[], None] = lambda: None) -> None:
         self._spec = spec
+        self._on_heard = on_heard
         self._watchers: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._listening = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
@@ -98,6 +99,7 @@ class Wakeups:
             # Something may have happened while nobody listened.
             self._wake_all()
             self._listening.set()
+            self._on_heard()
             async for notice in connection.notifies():
                 if notice.payload == EVERYTHING:
                     self._wake_all()
