@@ -95,7 +95,7 @@ class Breakers(Collector):
         """Show this one, too."""
         self._read[name] = read
 
-    def describe(self) -> dict[str, Any]:
+    def statuses(self) -> dict[str, Any]:
         """For status and health."""
         return {name: _described(read()) for name, read in self._read.items()}
 

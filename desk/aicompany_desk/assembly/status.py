@@ -25,7 +25,7 @@ async def describe_company(assembly: Assembly) -> dict[str, Any]:
             "cache": assembly.models.kept.describe() if assembly.models.kept else None,
         },
         "processes": [asdict(record.heartbeat) | {"at": record.at.isoformat()} for record in records],
-        "breakers": assembly.breakers.describe(),
+        "breakers": assembly.breakers.statuses(),
         "broker": assembly.parts.broker.describe(),
         "queues": await _queues(assembly),
         "outbox": await kept.outbox.count(),

@@ -103,7 +103,7 @@ class WorkerProcess:
             "in_flight": self.in_flight,
             "restarts": self._restarts,
             "draining": self._draining,
-            "breakers": self._assembly.breakers.describe(),
+            "breakers": self._assembly.breakers.statuses(),
             "broker": self._assembly.parts.broker.describe(),
         }
 

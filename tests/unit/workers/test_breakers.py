@@ -104,7 +104,7 @@ async def test_all_breakers_show_in_status_and_metrics():
     await guarded.call(answering)
     guarded.failed()
     guarded.failed()
-    described = breakers.describe()["thing"]
+    described = breakers.statuses()["thing"]
     assert (described["state"], described["succeeded"], described["failed"], described["opened"]) == ("open", 1, 2, 1)
     shown = generate_latest(registry).decode()
     assert 'aicompany_breaker_state{breaker="thing",state="open"} 1.0' in shown
