@@ -50,7 +50,7 @@ class ScalingLoop:
                     reason=decided.reason.summary,
                 )  # fmt: skip
                 await self.cluster.scale(group, decided.replicas)
-            self._histories[group] = remember(past, seen, decided)
+            self._histories[group] = remember(past, seen, decided, self.policy)
 
     async def _observe(self, group: WorkerGroup) -> GroupObservation:
         replicas = self.cluster.replicas(group)
