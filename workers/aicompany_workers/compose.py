@@ -23,6 +23,7 @@ from aicompany_workers.runtime.claims import Claims
 from aicompany_workers.runtime.failing import Failing
 from aicompany_workers.runtime.handling import Handling
 from aicompany_workers.runtime.lane_intake import LaneIntake
+from aicompany_workers.runtime.overload import Overload
 from aicompany_workers.runtime.role import Role
 from aicompany_workers.runtime.worker import Worker
 from aicompany_workers.telemetry.facts import Observers
@@ -51,6 +52,7 @@ class Parts:
     metrics: WorkerMetrics
     load: LoadMeter
     claims: Claims
+    overload: Overload
 
 
 def topology_of_company(spec: CompanySpec) -> Topology:
@@ -77,7 +79,7 @@ def build_role(parts: Parts, name: str) -> Role:
         case "pm":
             return PMRole(orders, parts.cached_model, parts.spec, parts.clock)
         case "task":
-            return TaskRole(orders, parts.cached_model, parts.spec, parts.workspaces, parts.clock)
+            return TaskRole(orders, parts.cached_model, parts.spec, parts.workspaces, parts.clock, parts.overload)
         case "result":
             return ResultRole(orders, parts.notifier, parts.workspaces, parts.results)
         case "dialog":
@@ -93,7 +95,9 @@ def build_worker(parts: Parts, group: WorkerGroup, worker: WorkerSpec, name: str
         lane_queues(group.role, agent=group.agent),
         prefetch=worker.concurrency,
         low_share=parts.spec.workers.low_share,
+        paused=lambda: parts.overload.paused_lanes,
     )
+    parts.overload.on_change(intake.look_again)
     handling = Handling(
         worker=name,
         role=build_role(parts, group.role),

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from aicompany.spec.agents import DEFAULT_AGENTS, AgentSpec
 from aicompany.spec.edges import GatewaySpec, HealthSpec, LoggingSpec
 from aicompany.spec.model import ModelSpec
+from aicompany.spec.overload import OverloadSpec
 from aicompany.spec.scaling import ScalingSpec
 from aicompany.spec.section import Section
 from aicompany.spec.servers import BrokerSpec, CacheSpec, LimitsSpec, StoreSpec
@@ -29,6 +30,7 @@ class CompanySpec(Section):
     breakers: BreakersSpec = Field(default=BreakersSpec(), description="Leaving alone what does not answer.")
     limits: LimitsSpec = Field(default=LimitsSpec(), description="What the model's service allows.")
     scaling: ScalingSpec = Field(default=ScalingSpec(), description="More and fewer workers.")
+    overload: OverloadSpec = Field(default=OverloadSpec(), description="What is given up under too much work.")
     gateway: GatewaySpec = Field(default=GatewaySpec(), description="The HTTP door.")
     health: HealthSpec = Field(default=HealthSpec(), description="Health and metrics of the workers.")
     broker: BrokerSpec = Field(default=BrokerSpec(), description="The broker.")

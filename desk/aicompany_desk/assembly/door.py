@@ -27,6 +27,7 @@ def gateway_ports(
         token=token,
         describe=describe,
         backlog=assembly.servers.kept.outbox.count,
+        refuses_low_orders=lambda: parts.overload.refuses_low_orders,
         registry=parts.metrics.registry,
     )
 

@@ -23,6 +23,7 @@ from aicompany_workers.notify.guarded import GuardedNotifier
 from aicompany_workers.notify.log import LogNotifier
 from aicompany_workers.runtime.claims import Claims
 from aicompany_workers.runtime.heartbeats import SILENT_SECONDS_MAX, Heartbeats
+from aicompany_workers.runtime.overload import Overload
 from aicompany_workers.store.state_directory import StateDirectory
 from aicompany_workers.telemetry.load import LoadMeter
 from aicompany_workers.telemetry.metrics import WorkerMetrics
@@ -55,8 +56,9 @@ async def assemble(
     clock = SystemClock()
     metrics = WorkerMetrics(_registry())
     load = LoadMeter()
-    breakers = Breakers()
+    breakers, overload = Breakers(), Overload(spec.overload)
     metrics.registry.register(breakers)
+    metrics.registry.register(overload)
     process = process_name()
     async with AsyncExitStack() as stack:
         servers = await stack.enter_async_context(open_servers(spec, state, clock, breakers))
@@ -87,6 +89,7 @@ async def assemble(
             metrics=metrics,
             load=load,
             claims=claims,
+            overload=overload,
         )
         yield Assembly(company, state, process, parts, servers, models, heartbeats, breakers)
 

@@ -25,6 +25,7 @@ async def describe_company(assembly: Assembly) -> dict[str, Any]:
             "cache": assembly.models.kept.describe() if assembly.models.kept else None,
         },
         "processes": [asdict(record.heartbeat) | {"at": record.at.isoformat()} for record in records],
+        "overload": assembly.parts.overload.status(),
         "breakers": assembly.breakers.statuses(),
         "broker": assembly.parts.broker.describe(),
         "queues": await _queues(assembly),

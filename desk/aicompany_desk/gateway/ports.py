@@ -28,5 +28,7 @@ class GatewayPorts:
     backlog: Callable[[], Awaitable[int]]
     """Messages committed but not published yet."""
     registry: CollectorRegistry
+    refuses_low_orders: Callable[[], bool] = lambda: False
+    """Whether there is so much to do that orders for the low lane are sent away for now."""
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the company stops: open streams end by themselves, so nobody has to wait for them."""

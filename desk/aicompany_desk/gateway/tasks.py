@@ -21,6 +21,7 @@ from aicompany_desk.gateway.ports import GatewayPorts
 from aicompany_desk.gateway.rows import event_json, task_json
 from aicompany_desk.gateway.streams import Told, stream_of
 
+_REFUSED_SECONDS = 30
 _RETRY_AFTER_SECONDS = 2.0
 
 
@@ -101,6 +102,12 @@ def routes(spec: CompanySpec, ports: GatewayPorts) -> APIRouter:
 
 async def _refuse_when_full(spec: CompanySpec, ports: GatewayPorts, lane: Lane) -> None:
     """Raises `QueueFull` when the PM's queue of the lane, or the outbox before it, holds as much as it may."""
+    if lane is Lane.LOW and ports.refuses_low_orders():
+        raise QueueFull(
+            "there is more work than the company can do, so it takes no orders for the low lane; try again later, or "
+            "hand it in with a higher priority",
+            retry_after_seconds=_REFUSED_SECONDS,
+        )
     if ports.broker is None:
         return
     try:

@@ -11,7 +11,7 @@ import structlog
 
 from aicompany.spec.company import AICompany
 from aicompany_desk.assembly.door import announce, gateway_ports
-from aicompany_desk.assembly.loops import loops_of_company, loops_of_process, running
+from aicompany_desk.assembly.loops import loops_of_company, loops_of_process, overload_loop, running
 from aicompany_desk.assembly.parts import Assembly, assemble
 from aicompany_desk.assembly.status import describe_company
 from aicompany_desk.gateway.app import build_app
@@ -66,7 +66,9 @@ async def run_company(
         scaling = ScalingLoop(cluster, parts.broker, groups, company.spec.scaling, parts.clock)
         ports = _gateway_ports(assembly, cluster, scaling, environment)
         gateway = company.spec.gateway
-        loops = loops_of_process(assembly) | loops_of_company(assembly) | {"scaling": scaling.run()}
+        watching = overload_loop(assembly, groups, reporting=None)
+        beside = {"scaling": scaling.run(), "overload": watching}
+        loops = loops_of_process(assembly) | loops_of_company(assembly) | beside
         tasks = await stack.enter_async_context(running(loops))
         stack.push_async_callback(cluster.stop)
         stack.push_async_callback(cluster.drain)

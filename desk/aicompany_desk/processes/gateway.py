@@ -9,12 +9,13 @@ import structlog
 
 from aicompany.spec.company import AICompany
 from aicompany_desk.assembly.door import announce, gateway_ports
-from aicompany_desk.assembly.loops import loops_of_company, loops_of_process, running
+from aicompany_desk.assembly.loops import loops_of_company, loops_of_process, overload_loop, running
 from aicompany_desk.assembly.parts import assemble
 from aicompany_desk.assembly.status import describe_company
 from aicompany_desk.gateway.app import build_app
 from aicompany_desk.gateway.token import token_of
 from aicompany_desk.processes.needs import need_servers
+from aicompany_workers.compose import groups_of_company
 from aicompany_workers.http_server import serve
 from aicompany_workers.store.state_directory import StateDirectory
 from aicompany_workers.telemetry.logs import write_logs_to_stdout
@@ -39,7 +40,9 @@ async def run_gateway(
     async with AsyncExitStack() as stack:
         assembly = await stack.enter_async_context(assemble(company, state, environment, group="gateway"))
         ports = gateway_ports(assembly, lambda: describe_company(assembly), token_of(gateway, environment))
-        await stack.enter_async_context(running(loops_of_process(assembly) | loops_of_company(assembly)))
+        watching = overload_loop(assembly, groups_of_company(company.spec), reporting=None)
+        loops = loops_of_process(assembly) | loops_of_company(assembly) | {"overload": watching}
+        await stack.enter_async_context(running(loops))
         app = build_app(company.spec, ports)
         url = await stack.enter_async_context(serve(app, host=gateway.host, port=gateway.port, what="gateway"))
         stack.callback(ports.closing.set)

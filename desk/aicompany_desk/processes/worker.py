@@ -12,7 +12,7 @@ import structlog
 from aicompany.errors import NotFound
 from aicompany.ports.cluster import WorkerGroup
 from aicompany.spec.company import AICompany, CompanySpec
-from aicompany_desk.assembly.loops import loops_of_company, loops_of_process, running
+from aicompany_desk.assembly.loops import loops_of_company, loops_of_process, overload_loop, running
 from aicompany_desk.assembly.parts import Assembly, assemble
 from aicompany_desk.processes.needs import need_servers
 from aicompany_workers.compose import build_worker, groups_of_company
@@ -57,6 +57,7 @@ async def run_worker(
     async with assemble(company, state, environment, group=str(group)) as assembly:
         work = WorkerProcess(assembly, group)
         loops = loops_of_process(assembly)
+        loops["overload"] = overload_loop(assembly, [group], reporting=str(group))
         if group.role == "pm":
             loops |= loops_of_company(assembly)
         app = health_app(work.describe, lambda: work.is_ready, assembly.parts.metrics.registry)
@@ -103,6 +104,7 @@ class WorkerProcess:
             "in_flight": self.in_flight,
             "restarts": self._restarts,
             "draining": self._draining,
+            "overload": self._assembly.parts.overload.status(),
             "breakers": self._assembly.breakers.statuses(),
             "broker": self._assembly.parts.broker.describe(),
         }

@@ -30,6 +30,7 @@ class Door:
     ports: GatewayPorts
     store: SqliteEventStore
     broker: EmbeddedBroker
+    refuses_low_orders: bool = False
 
 
 @pytest.fixture
@@ -58,6 +59,7 @@ async def door(tmp_path: Path, spec: CompanySpec) -> AsyncIterator[Door]:
         clock=clock,
         ids=RandomIds(),
         token=None,
+        refuses_low_orders=lambda: door.refuses_low_orders,
         describe=describe,
         backlog=SqliteOutbox(database, store).count,
         registry=CollectorRegistry(),
@@ -66,7 +68,8 @@ async def door(tmp_path: Path, spec: CompanySpec) -> AsyncIterator[Door]:
         serve(build_app(spec, ports), host="127.0.0.1", port=0, what="gateway") as url,
         httpx2.AsyncClient(base_url=url, timeout=10) as http,
     ):
-        yield Door(http, ports, store, broker)
+        door = Door(http, ports, store, broker)
+        yield door
         ports.closing.set()
     await broker.close()
     await database.close()

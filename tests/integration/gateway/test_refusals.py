@@ -87,3 +87,13 @@ async def test_one_key_at_the_same_time_makes_one_order(door):
 async def test_health_readiness_metrics_and_status_answer(door):
     for path in ("/health", "/ready", "/metrics", "/v1/status"):
         assert (await door.http.get(path)).status_code == 200
+
+
+async def test_under_overload_no_order_for_the_low_lane_is_taken_and_others_are(door):
+    door.refuses_low_orders = True
+    refused = await door.http.post("/v1/tasks", json={"prompt": "p", "priority": "low"})
+    assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (429, "queue_full", "30")
+    assert "higher priority" in refused.json()["detail"]
+    assert (await door.http.post("/v1/tasks", json={"prompt": "p", "priority": "normal"})).status_code == 202
+    door.refuses_low_orders = False
+    assert (await door.http.post("/v1/tasks", json={"prompt": "p", "priority": "low"})).status_code == 202

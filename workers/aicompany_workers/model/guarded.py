@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from aicompany.errors import AICompanyError, CredentialsInvalid, ModelUnavailable
+from aicompany.errors import AICompanyError, CredentialsInvalid, ModelOverloaded, ModelRateLimited, ModelUnavailable
 from aicompany.ports.clock import Clock
 from aicompany.ports.model import Model, ModelAnswer, ModelRequest
 from aicompany.resilience.breaker import Breaker
@@ -29,6 +29,7 @@ class GuardedModel:
         self._calls = GuardedCalls("the model", breaker, clock)
         self._places = asyncio.Semaphore(concurrency)
         self._answered = answered
+        self._asked = self._refused = 0
 
     @property
     def is_offline(self) -> bool:
@@ -40,23 +41,30 @@ class GuardedModel:
         """The breaker as it stands, for status and metrics."""
         return self._calls.breaker
 
+    def calls(self) -> tuple[int, int]:
+        """Calls so far, and those of them that the service refused for too much (429, 529)."""
+        return self._asked, self._refused
+
     async def answer(self, request: ModelRequest) -> ModelAnswer:
         """Ask once. Raises `BreakerOpen` besides what the model inside raises."""
         async with self._places:
             generation = self._calls.enter()
+            self._asked += 1
             try:
                 async with asyncio.timeout(request.timeout_seconds + _GRACE_SECONDS):
                     answer = await self._model.answer(request)
             except TimeoutError as error:
                 self._calls.failed(generation)
                 raise ModelUnavailable(f"the model did not answer within {request.timeout_seconds:g} s") from error
-            except ModelUnavailable:
+            except ModelUnavailable as error:
+                self._refused += isinstance(error, ModelOverloaded)
                 self._calls.failed(generation)
                 raise
             except CredentialsInvalid:
                 self._calls.given_up(generation)
                 raise
-            except AICompanyError:
+            except AICompanyError as error:
+                self._refused += isinstance(error, ModelRateLimited)
                 # It answered, only not what was hoped for: the service is there.
                 self._calls.succeeded(generation)
                 raise

@@ -24,6 +24,7 @@ from aicompany.usage import NO_USAGE, Usage
 from aicompany_workers.roles.orders import Orders, refuse_copy
 from aicompany_workers.runtime.effects import Effects, append_to, outgoing_of
 from aicompany_workers.runtime.envelopes import receipt_of
+from aicompany_workers.runtime.overload import Overload
 from aicompany_workers.runtime.role import Message
 from aicompany_workers.tools.registry import tool_specs, use_tools
 from aicompany_workers.tools.workspace import Workspaces
@@ -45,6 +46,7 @@ class TaskRole:
     spec: CompanySpec
     workspaces: Workspaces
     clock: Clock
+    overload: Overload
     name: str = "task"
 
     async def process_message(self, message: Message) -> Effects:
@@ -111,7 +113,7 @@ class TaskRole:
             earlier=picture.earlier_results(phase),
         )
         return ModelRequest(
-            model=agent.model or self.spec.model.name,
+            model=self.overload.model_for(agent.model or self.spec.model.name),
             system=f"{agent.instructions}\n\n{_SYSTEM}".strip(),
             messages=messages,
             tools=tool_specs(),

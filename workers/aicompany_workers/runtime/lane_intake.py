@@ -6,7 +6,8 @@ by core's lane scheduler. So a critical message overtakes everything that has no
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 
 from aicompany.messaging.lane_scheduler import LaneScheduler
 from aicompany.messaging.lanes import LANES, Lane
@@ -16,10 +17,19 @@ from aicompany.ports.broker import Broker, Delivery, Subscription
 class LaneIntake:
     """The waiting deliveries of one worker."""
 
-    def __init__(self, broker: Broker, queues: Mapping[Lane, str], *, prefetch: int, low_share: int) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        queues: Mapping[Lane, str],
+        *,
+        prefetch: int,
+        low_share: int,
+        paused: Callable[[], AbstractSet[Lane]] = frozenset,
+    ) -> None:
         self._broker = broker
         self._queues = dict(queues)
         self._prefetch = prefetch
+        self._paused = paused
         self._scheduler = LaneScheduler(low_share=low_share)
         self._buffers: dict[Lane, deque[Delivery]] = {lane: deque() for lane in LANES}
         self._something_waits = asyncio.Event()
@@ -49,7 +59,8 @@ class LaneIntake:
     async def take(self) -> Delivery:
         """The next delivery, as soon as there is one."""
         while True:
-            waiting = tuple(lane for lane in LANES if self._buffers[lane])
+            paused = self._paused()
+            waiting = tuple(lane for lane in LANES if self._buffers[lane] and lane not in paused)
             if waiting:
                 lane, scheduler = self._scheduler.pick(waiting)
                 delivery = self._buffers[lane].popleft()
@@ -61,6 +72,10 @@ class LaneIntake:
                 continue
             self._something_waits.clear()
             await self._something_waits.wait()
+
+    def look_again(self) -> None:
+        """What is paused may have changed."""
+        self._something_waits.set()
 
     async def close(self) -> None:
         """End the subscriptions and give back what waits here; what was taken stays with its taker."""

@@ -1,0 +1,1 @@
+"""What the company leaves out while more is asked of it than it can do."""
