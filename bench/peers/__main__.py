@@ -166,6 +166,7 @@ def goals(results: dict[str, Result]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--call-rounds", type=int, default=5)
     parser.add_argument("--tasks", type=int, default=20_000)
     parser.add_argument("--calls", type=int, default=2_000)
     parser.add_argument("--only", nargs="*")
@@ -201,7 +202,7 @@ def run_races(server: RabbitServer, chosen: argparse.Namespace) -> str:
             ("log-normal around 0.5 s", ["--latency", str(LATENCY_SECONDS), "--spread", "0.5"]),
         ):
             with model_server(*arguments) as url:
-                results = race(server, wanted(CALLS), chosen.rounds, chosen.calls, 200, url)
+                results = race(server, wanted(CALLS), chosen.call_rounds, chosen.calls, 200, url)
             heading = f"{chosen.calls:,} model calls {kind} over HTTP through the Anthropic SDK, 200 in flight:"
             lines += [heading, "", *table(CALLS, results, ideal), ""]
     return "\n".join(lines)
