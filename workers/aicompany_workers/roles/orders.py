@@ -7,6 +7,7 @@ from aicompany.events import Event
 from aicompany.ids import TaskId, order_id_of
 from aicompany.plans.picture import OrderPicture, picture_of
 from aicompany.ports.event_store import AggregateType, Change, EventStore
+from aicompany.tasks.files import OrderFiles, files_of
 from aicompany.tasks.state import Task, has_nothing_to_do
 from aicompany_workers.runtime.effects import append_to
 from aicompany_workers.runtime.role import Message
@@ -25,6 +26,10 @@ class Orders:
         if picture is None:
             raise DefectError(f"a message is about order {order}, which does not exist")
         return picture
+
+    async def files(self, task: str) -> OrderFiles:
+        """What is in the workspace of a task's order now, as the store tells it."""
+        return files_of(await self._store.read_order(order_id_of(TaskId(task))))
 
     async def record(self, task: Task, events: Sequence[Event], message: Message) -> Task:
         """Commit events of a task at once, before the message is done, and return the task after them.

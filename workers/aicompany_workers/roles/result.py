@@ -40,6 +40,9 @@ class ResultRole:
         run = message.envelope.run
         if not order.ended or order.delivered_run >= run or order.run != run:
             return NO_EFFECTS
+        if order.task.state is TaskState.COMPLETED and any(step.files for step in picture.steps.values()):
+            files = await self.orders.files(order.id)
+            await asyncio.to_thread(self.workspaces.of(TaskId(order.id)).restore, files)
         kept_at = await asyncio.to_thread(self._keep, picture)
         reference = await self.notifier.notify(_notice_of(order.task, run, kept_at))
         delivered = ResultDelivered(notifier=self.notifier.name, reference=reference, kept_at=str(kept_at), run=run)

@@ -27,7 +27,7 @@ from aicompany_workers.runtime.envelopes import receipt_of
 from aicompany_workers.runtime.overload import Overload
 from aicompany_workers.runtime.role import Message
 from aicompany_workers.tools.registry import tool_specs, use_tools
-from aicompany_workers.tools.workspace import Workspaces
+from aicompany_workers.tools.workspace import Workspace, Workspaces
 
 _SYSTEM = (
     "You carry out one step of an order. Answer with the step's result itself, complete and ready to be used; "
@@ -79,7 +79,7 @@ class TaskRole:
                 case Rejected(error=error):
                     raise error
                 case CallTools(uses=uses) if answered and not _tools_were_used(step, answered):
-                    workspace = self.workspaces.of(step.id)
+                    workspace = await self._workspace(step)
                     used = await asyncio.to_thread(use_tools, answered.call, step.run, uses, workspace, step.id)
                     step = await self.orders.record(step, [used], message)
                 case _:
@@ -90,6 +90,13 @@ class TaskRole:
                         step = step.after(answered, version=step.version, at=self.clock.now())
                     else:
                         step = await self.orders.record(step, [answered], message)
+
+    async def _workspace(self, step: Task) -> Workspace:
+        """The order's workspace as the events tell it: the steps before may have run on another machine."""
+        workspace = self.workspaces.of(step.id)
+        files = await self.orders.files(step.id)
+        await asyncio.to_thread(workspace.restore, files, spare=step.id)
+        return workspace
 
     async def _ask(self, step: Task, picture: OrderPicture) -> ModelAnswered:
         call = len(step.answers) + 1
@@ -155,8 +162,8 @@ class TaskRole:
         )
 
     async def _undo(self, step: Task, message: Message) -> Effects:
-        workspace = self.workspaces.of(step.id)
         try:
+            workspace = await self._workspace(step)
             removed, restored = await asyncio.to_thread(workspace.undo, step.id)
             undone = TaskUndone(files_removed=removed, files_restored=restored)
         except OSError as error:

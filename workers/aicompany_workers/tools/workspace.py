@@ -2,13 +2,18 @@
 
 Before a step touches a file for the first time, the file is kept as it was (or noted as new). So a step can be taken
 back exactly, also when the process died in the middle of it, and running a tool twice has the effect of once.
+
+The directory is a copy of what the order's events tell (`OrderFiles`), and is brought to it before it is used, for
+the steps before may have run on another machine.
 """
 
 import os
 import shutil
+import threading
 from pathlib import Path, PurePosixPath
 
 from aicompany.ids import TaskId, order_id_of
+from aicompany.tasks.files import OrderFiles
 
 _FILE_BYTES_MAX = 1_048_576
 _FILES_MAX = 200
@@ -34,7 +39,7 @@ class Workspace:
 
     def read(self, name: str) -> str:
         """A file's text. Raises `PathRefused`, `FileNotFoundError`, `UnicodeDecodeError`."""
-        return self._place(name).read_text(encoding="utf-8")
+        return self._place(name).read_bytes().decode()
 
     def write(self, step: TaskId, name: str, content: str) -> bool:
         """Write a file whole for a step; whether the step created it. Raises `PathRefused`."""
@@ -44,7 +49,7 @@ class Workspace:
         if not place.exists() and len(self.list_files()) >= _FILES_MAX:
             raise PathRefused(f"the workspace holds {_FILES_MAX} files already")
         created = self._keep(step, name, place)
-        _replace(place, content)
+        self._replace(place, content)
         return created
 
     def undo(self, step: TaskId) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -53,11 +58,98 @@ class Workspace:
         removed = tuple(_names_below(before / "new"))
         restored = tuple(_names_below(before / "kept"))
         for name in removed:
-            self._place(name).unlink(missing_ok=True)
+            self._remove(name)
         for name in restored:
-            _replace(self._place(name), (before / "kept" / name).read_text(encoding="utf-8"))
+            self._replace(self._place(name), (before / "kept" / name).read_bytes().decode())
         shutil.rmtree(before, ignore_errors=True)
         return removed, restored
+
+    def restore(self, files: OrderFiles, *, spare: TaskId | None = None) -> None:
+        """Bring the directory to `files`; only looks at sizes and times when it was there before and nobody wrote.
+
+        What steps that have not ended, and `spare`, wrote here and no event tells yet is left: they are at work.
+        """
+        marked = f"{files.digest()}\n"
+        marker = self._order / "restored"
+        if not files.contents and not files.before and not self._order.is_dir():
+            return
+        if _text_in(marker) == marked + self._signature():
+            return
+        at_work = self._unrecorded(files, spare)
+        for name in self.list_files():
+            if name not in files.contents and name not in at_work:
+                self._remove(name)
+        for name, content in files.contents.items():
+            if name not in at_work and _text_in(self.files_directory / name) != content:
+                self._clear_the_way(name)
+                self._replace(self.files_directory / name, content)
+        self._restore_before(files, spare)
+        if not at_work:
+            self._replace(marker, marked + self._signature())
+
+    def _unrecorded(self, files: OrderFiles, spare: TaskId | None) -> frozenset[str]:
+        """Files that steps at work wrote here and no event tells of yet."""
+        steps = (TaskId(path.name) for path in _entries(self._order / "before"))
+        return frozenset(
+            name
+            for step in steps
+            if step == spare or step not in files.ended
+            for name in self._touched(step) - files.before.get(step, {}).keys()
+        )
+
+    def _touched(self, step: TaskId) -> set[str]:
+        before = self._before(step)
+        return {*_names_below(before / "kept"), *_names_below(before / "new")}
+
+    def _restore_before(self, files: OrderFiles, spare: TaskId | None) -> None:
+        for path in _entries(self._order / "before"):
+            if path.name != spare and path.name in files.ended and path.name not in files.before:
+                shutil.rmtree(path, ignore_errors=True)
+        for step, names in files.before.items():
+            before = self._before(TaskId(step))
+            unwanted = self._touched(TaskId(step)) - names.keys() if step in files.ended and step != spare else set()
+            for name in (*names, *sorted(unwanted)):
+                old = names.get(name)
+                kept, new = before / "kept" / name, before / "new" / name
+                (new if old is not None or name in unwanted else kept).unlink(missing_ok=True)
+                if name in unwanted:
+                    kept.unlink(missing_ok=True)
+                elif old is None:
+                    if not new.exists():
+                        self._replace(new, "")
+                elif _text_in(kept) != old:
+                    self._replace(kept, old)
+
+    def _signature(self) -> str:
+        """Changes when a file, or what is kept of one, changes: names, sizes, times of change in nanoseconds."""
+        lines = []
+        for directory in (self.files_directory, self._order / "before"):
+            for name in _names_below(directory):
+                stat = (directory / name).stat()
+                lines.append(f"{directory.name}/{name} {stat.st_size} {stat.st_mtime_ns} {stat.st_ino}")
+        return "\n".join(lines)
+
+    def _remove(self, name: str) -> None:
+        """Remove a file and the directories it leaves empty, so that a file may have their name."""
+        place = self._place(name)
+        place.unlink(missing_ok=True)
+        for directory in place.parents:
+            if directory == self.files_directory or not directory.is_dir() or any(directory.iterdir()):
+                return
+            directory.rmdir()
+
+    def _clear_the_way(self, name: str) -> None:
+        """Empty directories that an undone step left where a file shall be."""
+        place = self.files_directory / name
+        if place.is_dir() and not _names_below(place):
+            shutil.rmtree(place)
+
+    def _replace(self, place: Path, content: str) -> None:
+        """Write so that a reader, or a crash, sees the old or the new content, never a part."""
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part = self._order / f".{os.getpid()}-{threading.get_ident()}.part"
+        part.write_text(content, encoding="utf-8", newline="")
+        os.replace(part, place)  # noqa: PTH105 - the documented atomic rename
 
     def _keep(self, step: TaskId, name: str, place: Path) -> bool:
         kept, new = (self._before(step) / kind / name for kind in ("kept", "new"))
@@ -66,9 +158,9 @@ class Workspace:
         if kept.exists():
             return False
         if place.exists():
-            _replace(kept, place.read_text(encoding="utf-8"))
+            self._replace(kept, place.read_bytes().decode())
             return False
-        _replace(new, "")
+        self._replace(new, "")
         return True
 
     def _before(self, step: TaskId) -> Path:
@@ -101,9 +193,13 @@ def _names_below(directory: Path) -> list[str]:
     return sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
 
 
-def _replace(place: Path, content: str) -> None:
-    """Write so that a reader, or a crash, sees the old or the new content, never a part."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    part = place.with_name(f".{place.name}.part")
-    part.write_text(content, encoding="utf-8")
-    os.replace(part, place)  # noqa: PTH105 - the documented atomic rename
+def _entries(directory: Path) -> list[Path]:
+    return sorted(directory.iterdir()) if directory.is_dir() else []
+
+
+def _text_in(place: Path) -> str | None:
+    """A file's text, line ends as they are; `None` when there is no such file or it is no text."""
+    try:
+        return place.read_bytes().decode()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, UnicodeDecodeError):
+        return None
