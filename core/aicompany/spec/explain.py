@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from aicompany.spec.address import without_password
+
 Place = tuple[str | int, ...]
 T = TypeVar("T")
 
@@ -187,7 +189,7 @@ def _shown(value: object) -> str:
         case list() | tuple() | set():
             return "a list"
         case str():
-            text = repr(value)
+            text = without_password(repr(value))
         case _:
             text = str(value)
     return text if len(text) <= 60 else text[:57] + "…"

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from aicompany.spec.address import ServerAddress, ServerSection
 from aicompany.spec.section import Section
 
 
@@ -20,10 +21,10 @@ class QueueType(StrEnum):
     """On one node. For comparison."""
 
 
-class BrokerSpec(Section):
+class BrokerSpec(ServerSection):
     """The broker."""
 
-    url: str | None = Field(
+    url: ServerAddress | None = Field(
         default=None,
         pattern=r"^amqps?://",
         repr=False,
@@ -50,10 +51,10 @@ class Durability(StrEnum):
     """Commits survive the process, but the last ones not a power cut."""
 
 
-class StoreSpec(Section):
+class StoreSpec(ServerSection):
     """The event store."""
 
-    url: str | None = Field(
+    url: ServerAddress | None = Field(
         default=None,
         pattern=r"^postgres(ql)?://",
         repr=False,
@@ -71,11 +72,11 @@ class StoreSpec(Section):
     batch_max: int = Field(default=500, ge=1, le=10_000, description="Most changes that are committed together.")
 
 
-class CacheSpec(Section):
+class CacheSpec(ServerSection):
     """Answers of the model that are kept, so that the same question is not paid for twice."""
 
     enabled: bool = Field(default=True, description="Whether answers are kept at all.")
-    url: str | None = Field(
+    url: ServerAddress | None = Field(
         default=None,
         pattern=r"^(rediss?|unix)://",
         repr=False,
