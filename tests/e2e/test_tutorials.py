@@ -12,20 +12,41 @@ from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+SERVERS = {
+    "AICOMPANY_BROKER__URL": "rabbitmq_url",
+    "AICOMPANY_STORE__URL": "postgres_url",
+    "AICOMPANY_CACHE__URL": "redis_url",
+}
 
 
-@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
-async def test_every_command_of_the_tutorial_works(page, tmp_path):
+@pytest.fixture
+def page(request: pytest.FixtureRequest) -> Path:
+    """One tutorial."""
+    return request.param
+
+
+@pytest.fixture
+def addresses(request: pytest.FixtureRequest, page: Path) -> dict[str, str]:
+    """What the page says must be exported: the addresses of real servers."""
+    text = page.read_text()
+    return {name: request.getfixturevalue(server) for name, server in SERVERS.items() if f"export {name}=" in text}
+
+
+@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem, indirect=True)
+async def test_every_command_of_the_tutorial_works(page, addresses, tmp_path):
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("ANTHROPIC", "AICOMPANY", "XDG"))}
     path = f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"
-    environment = {**clean, "PATH": path, "HOME": str(tmp_path), "AICOMPANY_GATEWAY__PORT": "0"}
+    own = {"PATH": path, "HOME": str(tmp_path), "AICOMPANY_GATEWAY__PORT": "0"}
+    environment = {**clean, **own, **addresses}
     blocks = re.findall(r"```console\n(.*?)```", page.read_text(), re.DOTALL)
-    beside = []
+    beside: list[subprocess.Popen[bytes]] = []
     try:
         for line in "".join(blocks).splitlines():
             if line.startswith("& "):
                 beside.append(subprocess.Popen(line[2:].split(), cwd=ROOT, env=environment))
                 await eventually(lambda: list(tmp_path.rglob("gateway.json")), within_seconds=30)
+            elif line.startswith("$ kill %?"):
+                end(job_of(line.removeprefix("$ kill %?"), beside), signal.SIGTERM)
             else:
                 done = subprocess.run(
                     line.removeprefix("$ "), shell=True, cwd=ROOT, env=environment, capture_output=True, text=True,
@@ -34,6 +55,17 @@ async def test_every_command_of_the_tutorial_works(page, tmp_path):
                 assert done.returncode == 0, f"{line}\n{done.stderr}"
     finally:
         for process in beside:
-            process.send_signal(signal.SIGINT)
-            assert process.wait(30) == 0
+            if process.poll() is None:
+                end(process, signal.SIGINT)
     assert len(blocks) >= 3
+
+
+def job_of(words: str, beside: list[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    """The job whose command has these words, as a shell finds it."""
+    (job,) = (process for process in beside if process.poll() is None and words in " ".join(map(str, process.args)))
+    return job
+
+
+def end(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
+    process.send_signal(how)
+    assert process.wait(60) == 0
