@@ -89,6 +89,6 @@ async def test_files_follow_their_order_from_machine_to_machine(tmp_path):
     }
     files = Workspaces(tmp_path / "B").of(TaskId(accepted.task_id))
     first = min(picture.steps)
-    files.restore(await orders.files(first), spare=first)
+    files.recall(await orders.files(first), first)
     assert files.undo(first) == (("one",), ())
     await database.close()

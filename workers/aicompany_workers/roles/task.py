@@ -162,8 +162,10 @@ class TaskRole:
         )
 
     async def _undo(self, step: Task, message: Message) -> Effects:
+        workspace = self.workspaces.of(step.id)
+        files = await self.orders.files(step.id)
         try:
-            workspace = await self._workspace(step)
+            await asyncio.to_thread(workspace.recall, files, step.id)
             removed, restored = await asyncio.to_thread(workspace.undo, step.id)
             undone = TaskUndone(files_removed=removed, files_restored=restored)
         except OSError as error:

@@ -87,6 +87,15 @@ class Workspace:
         if not at_work:
             self._replace(marker, marked + self._signature())
 
+    def recall(self, files: OrderFiles, step: TaskId) -> None:
+        """Know what undoing the step brings back, wherever it ran; touches no file that another step may undo now."""
+        before = self._before(step)
+        for name, old in files.before.get(step, {}).items():
+            if old is None:
+                self._replace(before / "new" / name, "")
+            else:
+                self._replace(before / "kept" / name, old)
+
     def _unrecorded(self, files: OrderFiles, spare: TaskId | None) -> frozenset[str]:
         """Files that steps at work wrote here and no event tells of yet."""
         steps = (TaskId(path.name) for path in _entries(self._order / "before"))
