@@ -182,6 +182,8 @@ class Workspace:
         place = self.files_directory / path
         if place.is_dir():
             raise PathRefused(f"“{name}” is a directory")
+        if any((self.files_directory / parent).is_file() for parent in path.parents):
+            raise PathRefused(f"“{name}” lies below a file; use another path")
         return place
 
 
