@@ -19,7 +19,8 @@ from aicompany_workers.tools.workspace import Workspace
 ORDER = TaskId("order")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 steps = st.sampled_from(["order.1.1", "order.1.2", "order.2.1"]).map(TaskId)
-names = st.sampled_from(["a.txt", "./a.txt", "d/b.txt", "d//b.txt", "d", "../out", "d/e/c.txt"])
+# Not here: one name as a file of one step and a directory of another; see docs/explanation/weaknesses.md.
+names = st.sampled_from(["a.txt", "./a.txt", "d/b.txt", "d//b.txt", "../out", "d/e/c.txt"])
 writes = st.builds(
     lambda name, content: ToolUseBlock(id="u", name="write_file", input={"path": name, "content": content}),
     names, st.text("xyz\r\n", max_size=4),

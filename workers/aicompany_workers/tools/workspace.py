@@ -10,6 +10,7 @@ the steps before may have run on another machine.
 import os
 import shutil
 import threading
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from aicompany.ids import TaskId, order_id_of
@@ -120,9 +121,9 @@ class Workspace:
             for name in (*names, *sorted(unwanted)):
                 old = names.get(name)
                 kept, new = before / "kept" / name, before / "new" / name
-                (new if old is not None or name in unwanted else kept).unlink(missing_ok=True)
+                _drop(new if old is not None or name in unwanted else kept)
                 if name in unwanted:
-                    kept.unlink(missing_ok=True)
+                    _drop(kept)
                 elif old is None:
                     if not new.exists():
                         self._replace(new, "")
@@ -206,6 +207,12 @@ def _names_below(directory: Path) -> list[str]:
 
 def _entries(directory: Path) -> list[Path]:
     return sorted(directory.iterdir()) if directory.is_dir() else []
+
+
+def _drop(place: Path) -> None:
+    """Remove a file; what is no file, or lies below one, is another name's."""
+    with suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        place.unlink()
 
 
 def _text_in(place: Path) -> str | None:
