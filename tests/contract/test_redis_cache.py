@@ -108,7 +108,7 @@ async def test_a_server_that_is_away_costs_a_miss_and_after_a_few_nothing_at_all
 
 
 async def test_a_crowd_of_callers_is_no_failure_of_the_servers(redis_url):
-    server = server_at(redis_url, timeout_seconds=0.25, breaker=Breaker(failures_max=1, open_seconds=60))
+    server = server_at(redis_url, timeout_seconds=1, breaker=Breaker(failures_max=1, open_seconds=60))
     cache = RedisCache(server, prefix=next(_prefixes))
     await cache.put("key", b"value", fresh_seconds=60)
     await asyncio.gather(*(cache.get("key") for _ in range(3000)))

@@ -301,7 +301,27 @@ async def test_what_nobody_can_read_becomes_a_dead_letter_and_holds_nothing_up(s
         (letter,) = await eventually(buried)
         assert (letter["id"], letter["queue"], letter["error_code"]) == ("garbage-1", "pm.normal", "message_unreadable")
         assert (await client.http.post("/v1/dead/garbage-1/replay")).status_code == 409
+        await client.local.parts.broker.publish([garbage])
         assert (await client.delivered(await client.order("Say hello")))["state"] == "completed"
+        await eventually(lambda: "dead:garbage-1" in [notice["id"] for notice in client.notices()])
+    assert sorted(notice["kind"] for notice in client.notices()) == ["dead_letter", "result"]
+
+
+async def test_a_delivery_that_fails_for_good_is_told_once_and_its_replay_brings_the_result(start):
+    async with start() as client:
+        in_the_way = client.local.state.path / "results"
+        in_the_way.write_text("")
+        task_id = await client.order("Say hello")
+        (notice,) = await eventually(client.notices)
+        assert (notice["kind"], notice["task_id"]) == ("dead_letter", task_id)
+        (letter,) = (await client.http.get("/v1/dead")).json()["dead"]
+        assert notice["id"] == f"dead:{letter['id']}"
+        in_the_way.unlink()
+        assert (await client.http.post(f"/v1/dead/{letter['id']}/replay")).status_code == 202
+        assert (await client.delivered(task_id))["state"] == "completed"
+        shown = (await client.http.get(f"/v1/dead/{letter['id']}")).json()
+    assert [event["type"] for event in shown["history"]] == ["message_buried", "message_replayed"]
+    assert [notice["kind"] for notice in client.notices()] == ["dead_letter", "result"]
 
 
 async def test_a_message_that_was_published_twice_has_its_effects_once(start, api):

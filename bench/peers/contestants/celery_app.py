@@ -38,6 +38,13 @@ def publish() -> None:
 
 def consume(pool: str) -> None:
     app.worker_main(
-        ["worker", f"--pool={pool}", f"--concurrency={IN_FLIGHT}", "--without-gossip", "--without-mingle",
-         "--without-heartbeat", "--loglevel=WARNING"]
+        [
+            "worker",
+            f"--pool={pool}",
+            f"--concurrency={IN_FLIGHT}",
+            "--without-gossip",
+            "--without-mingle",
+            "--without-heartbeat",
+            "--loglevel=WARNING",
+        ]
     )

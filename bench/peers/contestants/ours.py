@@ -3,6 +3,9 @@
 import asyncio
 import sys
 
+from bench.broker import GROUP, NoStore, outgoing, worker_of
+from measuring import COUNT, IN_FLIGHT, MODEL_URL, PROMPT, URL, Meter
+
 from aicompany.messaging.topology import QueueLimits, Topology, lane_queues
 from aicompany.ports.model import ModelMessage, ModelRequest, TextBlock
 from aicompany.spec.servers import BrokerSpec, QueueType
@@ -11,8 +14,6 @@ from aicompany_workers.model.anthropic import AnthropicModel
 from aicompany_workers.model.credentials import Credentials
 from aicompany_workers.model.prices import PriceTable
 from aicompany_workers.runtime.effects import Effects
-from bench.broker import GROUP, NoStore, outgoing, worker_of
-from measuring import COUNT, IN_FLIGHT, MODEL_URL, PROMPT, URL, Meter
 
 meter = Meter()
 

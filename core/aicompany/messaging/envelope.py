@@ -29,6 +29,8 @@ class Purpose(StrEnum):
     """To a task worker: take back what the step did."""
     DELIVER_RESULT = "deliver_result"
     """To the result worker: the order ended; keep and deliver what came out."""
+    TELL_BURIAL = "tell_burial"
+    """To the result worker: a dead letter that ends no order and no turn; tell people, since nothing else does."""
     ANSWER_TURN = "answer_turn"
     """To the dialog worker: the user said something."""
 
@@ -47,7 +49,7 @@ class Envelope(BaseModel):
 
     id: MessageId = Field(description="Derived from purpose, task and run; what the inbox remembers.")
     purpose: Purpose
-    task_id: str = Field(description="The task or, for `answer_turn`, the conversation it is about.")
+    task_id: str = Field(description="The task, conversation or unreadable message it is about.")
     lane: Lane
     agent: str | None = Field(default=None, description="The agent a step is assigned to; None for other roles.")
     track: Track = Track.STABLE

@@ -18,6 +18,7 @@ _ROLE_OF_PURPOSE: dict[Purpose, str] = {
     Purpose.RUN_STEP: "task",
     Purpose.UNDO_STEP: "task",
     Purpose.DELIVER_RESULT: "result",
+    Purpose.TELL_BURIAL: "result",
     Purpose.ANSWER_TURN: "dialog",
 }
 

@@ -22,29 +22,34 @@ variable: `AICOMPANY_` and the path in capitals with `__` between sections, so `
 def reference_page() -> str:
     """The page, Markdown."""
     parts = [_HEAD]
-    for path, model in _sections(AICompany, ""):
-        parts.append(f"## {path or 'The file'}\n\n{_doc(model)}\n\n{_table(model)}")
+    for path, model, given in _sections(AICompany, ""):
+        parts.append(f"## {path or 'The file'}\n\n{_doc(model)}\n\n{_table(model, given)}")
     return "\n".join(parts)
 
 
-def _sections(model: type[BaseModel], path: str) -> Iterator[tuple[str, type[BaseModel]]]:
-    yield path, model
+def _sections(
+    model: type[BaseModel], path: str, given: BaseModel | None = None
+) -> Iterator[tuple[str, type[BaseModel], BaseModel | None]]:
+    """Each section with its place and, where the section above gives it values of its own, those."""
+    yield path, model, given
     for name, field in model.model_fields.items():
         below = _model_in(field.annotation)
         if below is not None:
             many = "[]" if "tuple" in str(field.annotation) else ""
-            yield from _sections(below, f"{path}.{field.alias or name}{many}".lstrip("."))
+            default = getattr(given, name) if given is not None else field.get_default(call_default_factory=True)
+            own = default if isinstance(default, below) else None
+            yield from _sections(below, f"{path}.{field.alias or name}{many}".lstrip("."), own)
 
 
 def _doc(model: type[BaseModel]) -> str:
     return " ".join((model.__doc__ or "").split())
 
 
-def _table(model: type[BaseModel]) -> str:
+def _table(model: type[BaseModel], given: BaseModel | None) -> str:
     rows = ["| field | type | default | meaning |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
         meaning = (field.description or "").replace("|", "\\|")
-        rows.append(f"| `{field.alias or name}` | {_type(field)} | {_default(field)} | {meaning} |")
+        rows.append(f"| `{field.alias or name}` | {_type(field)} | {_default(name, field, given)} | {meaning} |")
     return "\n".join(rows) + "\n"
 
 
@@ -86,10 +91,10 @@ def _bounds(field: FieldInfo) -> Iterator[str]:
                 pass
 
 
-def _default(field: FieldInfo) -> str:
+def _default(name: str, field: FieldInfo, given: BaseModel | None) -> str:
     if field.is_required():
         return "required"
-    default: Any = field.get_default(call_default_factory=True)
+    default: Any = field.get_default(call_default_factory=True) if given is None else getattr(given, name)
     if isinstance(default, BaseModel) or _model_in(field.annotation) is not None:
         return ""
     if default is None or default in ((), {}, ""):

@@ -50,6 +50,14 @@ async def open_servers(
         yield Servers(kept, broker)
 
 
+@asynccontextmanager
+async def open_store(spec: CompanySpec, state: StateDirectory, clock: Clock) -> AsyncIterator[StorePorts]:
+    """The event store alone, migrated. Raises `StateUnusable`, `StoreUnavailable`."""
+    async with AsyncExitStack() as stack:
+        database = await _open_sqlite(spec.store, state, stack) if spec.store.url is None else None
+        yield await _open_store(spec, database, clock, Breakers(), stack)
+
+
 async def _open_sqlite(spec: StoreSpec, state: StateDirectory, stack: AsyncExitStack) -> SqliteDatabase:
     await asyncio.to_thread(migrate, state.store_file)
     database = await SqliteDatabase(state.store_file, durability=spec.durability).open()

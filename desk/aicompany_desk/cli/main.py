@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("worker", "Run one worker process over RabbitMQ and PostgreSQL."),
     "gateway": ("gateway", "Run the gateway alone over RabbitMQ and PostgreSQL."),
     "migrate": ("migrate", "Bring the event store to this version's schema."),
+    "import-legacy": ("import_legacy", "Take over the databases of the predecessor."),
     "check": ("check", "Check a company's file."),
     "version": ("version", "What is installed here."),
 }

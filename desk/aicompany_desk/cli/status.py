@@ -44,19 +44,36 @@ def _text_of(status: dict[str, Any]) -> str:
         "model cost": f"{performance['tokens']:,} tokens, ${float(performance['cost_usd']):.4f}",
     }
     parts = [fields(head)]
-    if status["workers"]:
+    if status.get("workers"):
         rows = [
             (w["name"], "ready" if w["ready"] else "not ready", w["in_flight"], w["restarts"], w["health_url"])
             for w in status["workers"]
         ]
         parts.append(table(("WORKER", "STATE", "IN FLIGHT", "RESTARTS", "HEALTH"), rows, ""))
-    queues = [(q["queue"], q["ready"], q["unacknowledged"], q["delayed"], q["consumers"]) for q in status["queues"]]
+    processes = [
+        (p["process"], p["group"], f"{p['in_flight']}/{p['capacity']}", f"{p['memory_bytes'] / 2**20:.0f} MiB", p["at"])
+        for p in status.get("processes", [])
+    ]
+    if processes:
+        parts.append(table(("PROCESS", "GROUP", "IN FLIGHT", "MEMORY", "HEARTBEAT"), processes, ""))
+    overload = status.get("overload", {})
+    if overload.get("step", "none") != "none":
+        parts.append(fields({"overload": f"{overload['step']} ({overload['why']})"}))
+    queues = [
+        (q["queue"], q["ready"], _told(q["unacknowledged"]), _told(q["delayed"]), q["consumers"])
+        for q in status["queues"]
+    ]
     if queues:
         parts.append(table(("QUEUE", "READY", "AT WORK", "DELAYED", "CONSUMERS"), queues, ""))
     decisions = [(group, d["replicas"], d["why"]) for group, d in status.get("scaling", {}).items()]
     if decisions:
         parts.append(table(("GROUP", "WORKERS", "WHY"), decisions, ""))
     return "\n\n".join(parts)
+
+
+def _told(number: int | None) -> str:
+    """What the broker does not tell is not zero."""
+    return "-" if number is None else str(number)
 
 
 def _seconds(performance: dict[str, Any]) -> str | None:

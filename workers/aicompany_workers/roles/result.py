@@ -1,4 +1,4 @@
-"""The result worker: keeps what an order brought and tells its requester."""
+"""The result worker: keeps what an order brought and tells its requester; tells of dead letters."""
 
 import asyncio
 import os
@@ -8,7 +8,9 @@ from pathlib import Path
 
 import structlog
 
+from aicompany.errors import DefectError
 from aicompany.ids import TaskId
+from aicompany.messaging.envelope import Envelope, Purpose
 from aicompany.plans.events import ResultDelivered
 from aicompany.plans.picture import OrderPicture
 from aicompany.ports.event_store import AggregateType, Measurement
@@ -34,7 +36,17 @@ class ResultRole:
     name: str = "result"
 
     async def process_message(self, message: Message) -> Effects:
-        """Deliver an ended order."""
+        """Deliver an ended order, or tell of a dead letter."""
+        match message.envelope.purpose:
+            case Purpose.DELIVER_RESULT:
+                return await self._deliver(message)
+            case Purpose.TELL_BURIAL:
+                await self.notifier.notify(_notice_of_burial(message.envelope))
+                return NO_EFFECTS
+            case purpose:
+                raise DefectError(f"a {purpose.value} message is not for the result worker")
+
+    async def _deliver(self, message: Message) -> Effects:
         picture = await self.orders.picture(message.envelope.task_id)
         order = picture.order
         run = message.envelope.run
@@ -88,6 +100,17 @@ def _notice_of(task: Task, run: int, kept_at: Path) -> Notice:
         title=task.submitted.title,
         text="completed" if completed else _text_of(task).strip(),
         reference=str(kept_at),
+    )
+
+
+def _notice_of_burial(envelope: Envelope) -> Notice:
+    letter, code, why = (str(envelope.details[name]) for name in ("letter", "code", "why"))
+    return Notice(
+        id=f"dead:{letter}",
+        kind=NoticeKind.DEAD_LETTER,
+        task_id=envelope.task_id,
+        title=f"dead letter {letter}",
+        text=f"{why} ({code}); `aicompany dead show {letter}` tells more, `aicompany dead replay` sends it again",
     )
 
 

@@ -5,6 +5,7 @@ role gave up on is buried in the same transaction as its other effects and never
 """
 
 import asyncio
+import hashlib
 from dataclasses import dataclass
 
 import structlog
@@ -17,7 +18,8 @@ from aicompany.messaging.envelope import Envelope
 from aicompany.messaging.topology import DEAD_QUEUE
 from aicompany.ports.broker import Broker, Delivery, Subscription
 from aicompany.ports.event_store import AggregateRef, AggregateType, Change, EventStore
-from aicompany_workers.runtime.effects import Effects
+from aicompany_workers.runtime.effects import Effects, outgoing_of
+from aicompany_workers.runtime.envelopes import burial_told
 from aicompany_workers.runtime.failing import Failing
 
 _PREFETCH = 50
@@ -95,6 +97,9 @@ class DeadLetterKeeper:
                 task_id=None,
                 failure=failure,
             )
-            return Effects((append,)), {}
+            # It has no trace that could be read; one that follows from its id is the same each time.
+            trace_id = TraceId(hashlib.sha256(delivery.message_id.encode()).hexdigest()[:32])
+            told = burial_told(delivery.message_id, failure, task_id=delivery.message_id, trace_id=trace_id)
+            return Effects((append,), (outgoing_of(told),)), {"trace_id": trace_id}
         effects = await self.failing.effects_of_giving_up(envelope, failure)
         return effects, {"trace_id": envelope.trace_id}

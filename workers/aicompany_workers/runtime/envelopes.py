@@ -1,6 +1,7 @@
 """The messages that workers send each other. Their ids follow from what they are about, so a double is known."""
 
-from aicompany.ids import TaskId, message_id_of, order_id_of
+from aicompany.failure import Failure
+from aicompany.ids import TaskId, TraceId, message_id_of, order_id_of
 from aicompany.messaging.envelope import Envelope, Purpose
 from aicompany.messaging.lanes import Lane
 
@@ -39,4 +40,16 @@ def delivery_of(order: TaskId, cause: Envelope, *, run: int) -> Envelope:
         lane=cause.lane,
         run=run,
         trace_id=cause.trace_id,
+    )
+
+
+def burial_told(letter_id: str, failure: Failure, *, task_id: str, trace_id: TraceId) -> Envelope:
+    """To the result worker: tell of this dead letter. However often it is buried, this is one message."""
+    return Envelope(
+        id=message_id_of(Purpose.TELL_BURIAL, letter_id),
+        purpose=Purpose.TELL_BURIAL,
+        task_id=task_id,
+        lane=Lane.NORMAL,
+        trace_id=trace_id,
+        details={"letter": letter_id, "code": failure.code, "why": failure.message},
     )

@@ -16,7 +16,7 @@ from aicompany.tasks.events import RetryScheduled, TaskFailed, TaskPostponed, Ta
 from aicompany.tasks.state import Task, fold_task
 from aicompany.tasks.task import TaskState
 from aicompany_workers.runtime.effects import NO_EFFECTS, Effects, append_to, outgoing_of
-from aicompany_workers.runtime.envelopes import delivery_of, receipt_of
+from aicompany_workers.runtime.envelopes import burial_told, delivery_of, receipt_of
 
 _BEGINS = frozenset({Purpose.RUN_STEP, Purpose.PLAN_ORDER})
 
@@ -46,19 +46,25 @@ class Failing:
         return Effects((append_to(AggregateType.TASK, task.id, task.version, [event]),), outgoing)
 
     async def effects_of_giving_up(self, envelope: Envelope, failure: Failure) -> Effects:
-        """The message becomes a dead letter, and whoever waits for it learns that it failed."""
+        """The message becomes a dead letter, and whoever waits for it learns that it failed.
+
+        Where no order or turn ends with it, which its requester would learn, a notice of its own tells; but of a
+        notice that failed no notice is sent.
+        """
         buried = Effects((await self.burial(envelope, envelope.to_json(), failure),))
         match envelope.purpose:
             case Purpose.RUN_STEP:
                 return buried + await self._step_failed(envelope, failure)
             case Purpose.UNDO_STEP:
-                return buried + await self._undo_failed(envelope, failure)
+                return buried + await self._undo_failed(envelope, failure) + _told(envelope, failure)
             case Purpose.PLAN_ORDER:
                 return buried + await self._planning_failed(envelope, failure)
             case Purpose.ANSWER_TURN:
                 return buried + await self._turn_failed(envelope, failure)
-            case _:
+            case Purpose.TELL_BURIAL:
                 return buried
+            case _:
+                return buried + _told(envelope, failure)
 
     async def burial(self, envelope: Envelope, body: bytes, failure: Failure, *, queue: str | None = None) -> Append:
         """The append that makes the message a dead letter."""
@@ -104,3 +110,8 @@ class Failing:
             return NO_EFFECTS
         failed = TurnFailed(turn=turn, failure=failure)
         return Effects((append_to(ref.type, ref.id, None, [failed]),))
+
+
+def _told(envelope: Envelope, failure: Failure) -> Effects:
+    told = burial_told(envelope.stem, failure, task_id=envelope.task_id, trace_id=envelope.trace_id)
+    return Effects(outgoing=(outgoing_of(told),))

@@ -8,7 +8,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
-from aicompany.errors import StoreUnavailable
+from aicompany.errors import StateUnusable, StoreUnavailable
 from aicompany.spec.servers import Durability, StoreSpec
 
 Connection = psycopg.AsyncConnection[TupleRow]
@@ -34,9 +34,17 @@ def conninfo_of(spec: StoreSpec, *, name: str) -> str:
     )
 
 
+def fields_of(url: str) -> dict[str, str]:
+    """The parts of an address by their names in libpq. Raises `StateUnusable` for one that libpq cannot read."""
+    try:
+        return {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+    except psycopg.ProgrammingError:
+        raise StateUnusable("spec.store.url is no address that PostgreSQL's client can read; correct it") from None
+
+
 def place_of(spec: StoreSpec) -> str:
     """Host, port and database: never user or password."""
-    parts = conninfo_to_dict(spec.url or "")
+    parts = fields_of(spec.url or "")
     return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
 
 

@@ -32,7 +32,7 @@ class PostgresDatabase:
 
     def __init__(self, spec: StoreSpec, clock: Clock, calls: GuardedCalls | None = None) -> None:
         self.spec = spec
-        self.writer = BatchWriter(spec, clock)
+        self.writer = BatchWriter(spec, clock, connected=self._writes_as)
         # The listener looks for the server by itself, so the breaker need not wait its time out.
         self.wakeups = Wakeups(spec, on_heard=calls.recovered if calls else lambda: None)
         self._calls = calls
@@ -58,6 +58,9 @@ class PostgresDatabase:
         self.writer.start()
         await self.wakeups.start()
         return self
+
+    def _writes_as(self, backend: int) -> None:
+        self.wakeups.own_backend = backend
 
     async def commit(self, change: Change) -> tuple[EventRecord, ...]:
         """Store the change whole. Raises `BreakerOpen` besides what the writer raises."""

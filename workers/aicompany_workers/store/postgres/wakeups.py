@@ -45,6 +45,8 @@ class Wakeups:
         self._on_heard = on_heard
         self._watchers: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._listening = asyncio.Event()
+        self.own_backend: int | None = None
+        """Of this process's writer: what it commits is told here directly, and need not be heard again."""
         self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -101,6 +103,8 @@ class Wakeups:
             self._listening.set()
             self._on_heard()
             async for notice in connection.notifies():
+                if notice.pid == self.own_backend:
+                    continue
                 if notice.payload == EVERYTHING:
                     self._wake_all()
                 else:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,8 +42,9 @@ class _Job:
 class BatchWriter:
     """One task with one connection. While a batch is being written, the next one gathers."""
 
-    def __init__(self, spec: StoreSpec, clock: Clock) -> None:
+    def __init__(self, spec: StoreSpec, clock: Clock, *, connected: Callable[[int], None] = lambda _: None) -> None:
         self._spec = spec
+        self._connected = connected
         self._clock = clock
         self._jobs: deque[_Job] = deque()
         self._something_waits = asyncio.Event()
@@ -129,6 +131,7 @@ class BatchWriter:
         if self._connection is None:
             self._connection = await connect(self._spec, name="writer", autocommit=True)
             await set_up(self._connection, self._spec.durability)
+            self._connected(self._connection.info.backend_pid)
         try:
             return await write_batch(self._connection, [job.change for job in batch], now)
         except (psycopg.OperationalError, psycopg.InterfaceError):
