@@ -161,7 +161,7 @@ async def store_off(server: RabbitServer) -> None:
     rates: dict[QueueType, list[float]] = {QueueType.CLASSIC: [], QueueType.QUORUM: []}
     spent: list[float] = []
     for number in range(ROUNDS):
-        for queue_type in rates:
+        for queue_type in (QueueType.CLASSIC, QueueType.QUORUM):
             async with open_broker(server, queue_type, f"off-{number}-{queue_type.value}") as broker:
                 rate, cpu = await consume(broker, NoStore(), MESSAGES, events=False)
             rates[queue_type].append(rate)

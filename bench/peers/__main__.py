@@ -192,7 +192,8 @@ def run_races(server: RabbitServer, chosen: argparse.Namespace) -> str:
     if chosen.tasks:
         results = race(server, wanted(NO_OP), chosen.rounds, chosen.tasks, 100, None)
         lines += [
-            f"{chosen.tasks:,} no-op tasks, classic durable queue, late acknowledgement, 100 in flight, one process:", "",
+            f"{chosen.tasks:,} no-op tasks, classic durable queue, late acknowledgement, 100 in flight, one process:",
+            "",
             *table(NO_OP, results, None), "", *goals(results), "",
         ]  # fmt: skip
     if chosen.calls:
