@@ -57,7 +57,7 @@ async def five_hundred(url: str) -> tuple[float, float]:
                 )
                 await parts.store.commit(accepted.change)
                 orders.append(accepted.task_id)
-            while (await parts.queries.task_counts()).get("completed", 0) < CALLS:  # noqa: ASYNC110 - it measures
+            while (await parts.queries.task_counts()).get("completed", 0) < CALLS:
                 await asyncio.sleep(0.01)
             elapsed = time.perf_counter() - started
     return elapsed, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
