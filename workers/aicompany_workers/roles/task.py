@@ -27,7 +27,7 @@ from aicompany_workers.runtime.envelopes import receipt_of
 from aicompany_workers.runtime.overload import Overload
 from aicompany_workers.runtime.role import Message
 from aicompany_workers.tools.registry import tool_specs, use_tools
-from aicompany_workers.tools.workspace import Workspace, Workspaces
+from aicompany_workers.tools.workspace import PathRefused, Workspace, Workspaces
 
 _SYSTEM = (
     "You carry out one step of an order. Answer with the step's result itself, complete and ready to be used; "
@@ -168,7 +168,7 @@ class TaskRole:
             await asyncio.to_thread(workspace.recall, files, step.id)
             removed, restored = await asyncio.to_thread(workspace.undo, step.id)
             undone = TaskUndone(files_removed=removed, files_restored=restored)
-        except OSError as error:
+        except (OSError, PathRefused) as error:
             # A file that cannot be taken back must not keep the order from ending; it is said where people look.
             undone = TaskUndone(problem=f"its files could not be taken back: {type(error).__name__}")
             log.warning("step.undo_incomplete", reason=str(error))
