@@ -122,5 +122,6 @@ def _described(breaker: Breaker) -> dict[str, Any]:
     return {
         "state": breaker.circuit.value,
         "failures_in_a_row": breaker.failures_in_a_row,
+        "changes": breaker.generation,
         **asdict(breaker.statistics),
     }

@@ -106,6 +106,7 @@ async def test_all_breakers_show_in_status_and_metrics():
     guarded.failed()
     described = breakers.statuses()["thing"]
     assert (described["state"], described["succeeded"], described["failed"], described["opened"]) == ("open", 1, 2, 1)
+    assert described["changes"] == 1
     shown = generate_latest(registry).decode()
     assert 'aicompany_breaker_state{breaker="thing",state="open"} 1.0' in shown
     assert 'aicompany_breaker_state{breaker="thing",state="closed"} 0.0' in shown
