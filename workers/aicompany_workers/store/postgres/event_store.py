@@ -27,8 +27,10 @@ _READ_ALL = f"SELECT {_COLUMNS} FROM events WHERE id > %s ORDER BY id LIMIT %s"
 _FORGET = """
 WITH old_inbox AS (DELETE FROM inbox WHERE handled_at < %(handled)s RETURNING 1),
     old_claims AS (DELETE FROM claims WHERE claimed_at < %(handled)s RETURNING 1),
+    old_heartbeats AS (DELETE FROM heartbeats WHERE at < %(handled)s RETURNING 1),
     old_metrics AS (DELETE FROM performance_metrics WHERE timestamp < %(measured)s RETURNING 1)
-SELECT (SELECT count(*) FROM old_inbox) + (SELECT count(*) FROM old_claims) + (SELECT count(*) FROM old_metrics)
+SELECT (SELECT count(*) FROM old_inbox) + (SELECT count(*) FROM old_claims)
+    + (SELECT count(*) FROM old_heartbeats) + (SELECT count(*) FROM old_metrics)
 """
 
 
