@@ -34,10 +34,13 @@ class OrderFiles:
     """Step → path → the text before the step first wrote it; `None` when the step made the file."""
     ended: frozenset[str]
     """Steps that ended: what they wrote and no event tells is not wanted any more."""
+    undone: Mapping[str, int]
+    """Step → how many of its runs were undone: a directory may still hold notes of one that was undone elsewhere."""
 
     def digest(self) -> str:
         """The same for the same files, whatever way led to them; SHA-256, hexadecimal."""
-        parts = [dict(self.contents), {step: dict(names) for step, names in self.before.items()}, sorted(self.ended)]
+        before = {step: dict(names) for step, names in self.before.items()}
+        parts = [dict(self.contents), before, sorted(self.ended), dict(self.undone)]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -48,6 +51,7 @@ class _Folding:
     contents: dict[str, str] = field(default_factory=dict)
     before: dict[str, dict[str, str | None]] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
+    undone: dict[str, int] = field(default_factory=dict)
     asked: dict[str, ModelAnswered] = field(default_factory=dict)
     """Step → its last answer."""
 
@@ -62,6 +66,7 @@ class _Folding:
 
     def undo(self, step: str) -> None:
         """What the step wrote is as it was before it."""
+        self.undone[step] = self.undone.get(step, 0) + 1
         for name, content in self.before.pop(step, {}).items():
             if content is None:
                 self.contents.pop(name, None)
@@ -94,7 +99,7 @@ def files_of(records: Iterable[EventRecord]) -> OrderFiles:
                 folding.ended.discard(step)
             case _:
                 pass
-    return OrderFiles(folding.contents, folding.before, frozenset(folding.ended))
+    return OrderFiles(folding.contents, folding.before, frozenset(folding.ended), folding.undone)
 
 
 def _in_one_spelling(name: str) -> str:

@@ -10,7 +10,7 @@ from aicompany.ids import TaskId
 from aicompany.ports.event_store import AggregateRef, AggregateType, EventRecord
 from aicompany.ports.model import ModelAnswer as Answer
 from aicompany.ports.model import StopReason, ToolUseBlock
-from aicompany.tasks.events import ModelAnswered, TaskCompleted, TaskFailed, TaskUndone
+from aicompany.tasks.events import ModelAnswered, TaskCompleted, TaskFailed, TaskReopened, TaskUndone
 from aicompany.tasks.files import files_of
 from aicompany.usage import NO_USAGE
 from aicompany_workers.tools.registry import use_tools
@@ -99,6 +99,26 @@ def test_what_a_step_at_work_wrote_and_no_event_tells_is_left_until_the_step_end
     history.add(two, TaskFailed(failure={"code": "c", "message": "m", "permanent": True}))
     workspace.restore(files_of(history.records))
     assert contents(workspace) == {"one": "1"}
+
+
+def test_a_run_that_was_undone_on_another_machine_is_forgotten_where_it_ran(tmp_path):
+    here, there, history = Workspace(tmp_path / "here", ORDER), Workspace(tmp_path / "there", ORDER), History()
+    step, other = TaskId("order.1.1"), TaskId("order.1.2")
+    write = ToolUseBlock(id="u", name="write_file", input={"path": "a", "content": "1"})
+    history.use(step, [write], here)
+    there.recall(files_of(history.records), step)
+    history.undo(step, there)
+    history.add(step, TaskReopened(run=2, reason="replayed"))
+    here.restore(files_of(history.records), spare=step)
+    assert contents(here) == {}
+    here.write(step, "b", "2")
+    here.restore(files_of(history.records), spare=step)
+    assert contents(here) == {"b": "2"}, "the run after it is at work"
+    history.use(other, [write], there)
+    here.restore(files_of(history.records), spare=other)
+    here.recall(files_of(history.records), step)
+    assert here.undo(step) == (("b",), ())
+    assert contents(here) == {"a": "1"}
 
 
 def test_what_was_lost_or_altered_in_the_directory_comes_back(tmp_path):

@@ -72,10 +72,12 @@ class Workspace:
         """
         marked = f"{files.digest()}\n"
         marker = self._order / "restored"
-        if not files.contents and not files.before and not self._order.is_dir():
+        if not (files.contents or files.before or files.undone or self._order.is_dir()):
             return
         if _text_in(marker) == marked + self._signature():
             return
+        for step in files.undone:
+            self._forget_undone(files, TaskId(step))
         at_work = self._unrecorded(files, spare)
         for name in self.list_files():
             if name not in files.contents and name not in at_work:
@@ -90,12 +92,20 @@ class Workspace:
 
     def recall(self, files: OrderFiles, step: TaskId) -> None:
         """Know what undoing the step brings back, wherever it ran; touches no file that another step may undo now."""
+        self._forget_undone(files, step)
         before = self._before(step)
         for name, old in files.before.get(step, {}).items():
             if old is None:
                 self._replace(before / "new" / name, "")
             else:
                 self._replace(before / "kept" / name, old)
+
+    def _forget_undone(self, files: OrderFiles, step: TaskId) -> None:
+        """Drop what is kept here of a run that was undone, maybe elsewhere; what a run after it keeps is left."""
+        note, undone = self._order / "undone" / step, files.undone.get(step, 0)
+        if int(_text_in(note) or 0) < undone:
+            shutil.rmtree(self._before(step), ignore_errors=True)
+            self._replace(note, str(undone))
 
     def _unrecorded(self, files: OrderFiles, spare: TaskId | None) -> frozenset[str]:
         """Files that steps at work wrote here and no event tells of yet."""
