@@ -141,6 +141,60 @@ def test_what_is_no_database_is_told(sources, tmp_path):
     assert (missing.returncode, "is no file" in missing.stderr) == (3, True)
 
 
+def test_each_row_is_a_task_also_when_ids_are_missing_or_repeated(sources, tmp_path):
+    odd = tmp_path / "odd.db"
+    rows = [(1, "one"), (1, "the same id"), (None, "no id, in row 3"), (3, "id 3"), ("1", "the same id as text")]
+    with sqlite3.connect(odd) as connection:
+        connection.execute("CREATE TABLE tasks (id, prompt)")
+        connection.executemany("INSERT INTO tasks VALUES (?, ?)", rows)
+    connection.close()
+    state = tmp_path / "state"
+    for added in (5, 0):
+        done = run("import-legacy", sources[0], odd, "--state", state)
+        assert done.returncode == 0, done.stderr
+        assert counts(done, "tasks") == [5, added, 5 - added, 5, 5, 0]
+    tasks = json.loads(run("tasks", "-o", "json", "--state", state).stdout)
+    assert sorted(task["title"] for task in tasks) == sorted(prompt for _, prompt in rows)
+
+
+def test_a_conversation_and_a_task_of_the_same_table_and_id_are_two(tmp_path):
+    talk, work = tmp_path / "talk.db", tmp_path / "work.db"
+    with sqlite3.connect(talk) as connection:
+        connection.execute("CREATE TABLE history (session_id, role, content)")
+        connection.execute("INSERT INTO history VALUES ('1', 'user', 'hello')")
+    connection.close()
+    with sqlite3.connect(work) as connection:
+        connection.execute("CREATE TABLE history (id, prompt)")
+        connection.execute("INSERT INTO history VALUES (1, 'work')")
+    connection.close()
+    done = run("import-legacy", talk, work, "--state", tmp_path / "state")
+    assert done.returncode == 0, done.stderr
+    assert counts(done, "tasks") == [1, 1, 0, 1, 1, 0]
+
+
+def test_a_source_that_somebody_has_locked_is_told_and_nothing_is_made(sources, tmp_path):
+    holder = sqlite3.connect(sources[1], isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    try:
+        done = run("import-legacy", *sources, "--state", tmp_path / "state")
+    finally:
+        holder.close()
+    assert (done.returncode, "database is locked" in done.stderr) == (3, True)
+    assert not (tmp_path / "state").exists()
+
+
+def test_what_differs_from_the_source_is_counted_and_ends_with_an_error(sources, tmp_path):
+    state = tmp_path / "state"
+    assert run("import-legacy", *sources, "--state", state).returncode == 0
+    with sqlite3.connect(sources[1]) as connection:
+        connection.execute("UPDATE task_history SET description = 'altered' WHERE id = 1")
+    connection.close()
+    done = run("import-legacy", *sources, "--state", state)
+    assert done.returncode != 0
+    assert counts(done, "tasks") == [5, 0, 5, 5, 5, 1]
+    assert "not everything is as it was" in done.stderr
+
+
 def test_questions_and_answers_in_one_row_are_turns_too(sources, tmp_path):
     exchanges = tmp_path / "exchanges.db"
     with sqlite3.connect(exchanges) as connection:

@@ -37,12 +37,18 @@ class LegacyAggregate:
 
 
 def tasks_of(rows: Iterable[Row], recognised: Recognised) -> list[LegacyAggregate]:
-    """One order for each row."""
-    return [_task_of(row, recognised.table) for row in rows]
+    """One order for each row, also when rows have no id or share one: those are known by their place."""
+    aggregates, known = [], set[str]()
+    for row in rows:
+        name = _text(row.get("id"))
+        if not name or name in known:
+            name = f"{name}:row:{row['row']}"
+        known.add(name)
+        aggregates.append(_task_of(row, f"{recognised.table}:{name}"))
+    return aggregates
 
 
-def _task_of(row: Row, table: str) -> LegacyAggregate:
-    key = f"{table}:{_text(row.get('id')) or row['row']}"
+def _task_of(row: Row, key: str) -> LegacyAggregate:
     prompt = _text(row.get("prompt")) or _UNKNOWN_TEXT
     ref = AggregateRef(AggregateType.TASK, task_id_of_key("legacy", key))
     submitted = TaskSubmitted(
@@ -95,7 +101,7 @@ def _conversation_of(name: str, rows: Sequence[Row], recognised: Recognised) -> 
             turns.answer(_text(row.get("text")))
     turns.close()
     dates = {"created_at": _text(rows[0].get("at")), "ended_at": _text(rows[-1].get("at"))}
-    change = _change(ref, [ConversationStarted(requester="legacy"), *turns.events], f"legacy:{key}", dates)
+    change = _change(ref, [ConversationStarted(requester="legacy"), *turns.events], f"legacy-conversation:{key}", dates)
     return LegacyAggregate(change, ref, (turns.last_text, turns.count))
 
 
