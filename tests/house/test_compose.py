@@ -83,6 +83,12 @@ def test_the_dashboard_asks_for_metrics_there_are():
     assert {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in asked} <= known
 
 
+def test_the_example_of_the_environment_names_what_compose_asks_for():
+    asked = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", (PLACE / "compose.yaml").read_text()))
+    shown = dict(re.findall(r"^(\w+)=(.*)$", (PLACE / ".env.example").read_text(), re.MULTILINE))
+    assert shown == asked
+
+
 def test_what_is_mounted_is_there():
     for service in SERVICES.values():
         for volume in service.get("volumes", ()):
