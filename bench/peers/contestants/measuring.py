@@ -16,6 +16,12 @@ BODY = {"number": 0, "text": "x" * 200}
 PROMPT = "Say hello"
 
 
+def _peak_bytes() -> int:
+    """The most memory this program had; `ru_maxrss` would count what its parent had before it started."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+
+
 class Meter:
     """Thread-safe; `done` is called once for each handled task."""
 
@@ -47,7 +53,7 @@ class Meter:
         figures = {
             "per_second": COUNT / seconds,
             "cpu_ms": cpu / COUNT * 1000,
-            "rss_mb": self._process.memory_info().rss / 1e6,
+            "rss_mb": _peak_bytes() / 1e6,
         }
         part = os.environ["RACE_FIGURES"] + ".part"
         with open(part, "w") as file:

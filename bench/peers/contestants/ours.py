@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from bench.broker import GROUP, NoStore, outgoing, worker_of
-from measuring import COUNT, IN_FLIGHT, MODEL_URL, PROMPT, URL, Meter
+from measuring import BODY, COUNT, IN_FLIGHT, MODEL_URL, PROMPT, URL, Meter
 
 from aicompany.messaging.topology import QueueLimits, Topology, lane_queues
 from aicompany.ports.model import ModelMessage, ModelRequest, TextBlock
@@ -47,7 +47,7 @@ async def open_broker() -> RabbitMqBroker:
 async def publish() -> None:
     broker = await open_broker()
     for start in range(0, COUNT, 500):
-        await broker.publish([outgoing(number) for number in range(start, min(start + 500, COUNT))])
+        await broker.publish([outgoing(number, text=BODY["text"]) for number in range(start, min(start + 500, COUNT))])
     await broker.close()
 
 
