@@ -83,7 +83,7 @@ async def ground(tmp_path):
 
 
 @asynccontextmanager
-async def at_work(ground, role, *, overload=None, low_share=10):
+async def at_work(ground, role, *, overload=None, low_share=10, concurrency=1):
     broker, store = ground
     overload = overload or Overload(OverloadSpec())
     intake = LaneIntake(broker, QUEUES, prefetch=16, low_share=low_share, paused=lambda: overload.paused_lanes)
@@ -93,7 +93,7 @@ async def at_work(ground, role, *, overload=None, low_share=10):
         claims=Claims(LonePresence(SystemClock()), "here", AlwaysSeen(), 10), retry_policy=RetryPolicy(),
         observer=WorkerMetrics(CollectorRegistry()),
     )  # fmt: skip
-    worker = Worker("w", GROUP, intake=intake, handling=handling, concurrency=1, drain_seconds=0)
+    worker = Worker("w", GROUP, intake=intake, handling=handling, concurrency=concurrency, drain_seconds=0)
     async with asyncio.TaskGroup() as tasks:
         life = tasks.create_task(worker.run())
         yield worker
@@ -180,3 +180,24 @@ async def test_overload_goes_up_step_by_step_shows_and_comes_back_by_itself():
     assert overload.status()["step"] == "none"
     assert (overload.paused_lanes, overload.refuses_low_orders) == (frozenset(), False)
     assert preferred[-1] == 0
+
+
+async def test_what_was_taken_and_never_begun_goes_back(ground):
+    broker, _ = ground
+    await publish(broker, Lane.NORMAL, 3)
+    role, overload = Turns(), Overload(OverloadSpec())
+    with pytest.raises(BaseExceptionGroup, match="unhandled"):
+        async with at_work(ground, role, overload=overload, concurrency=3) as worker:
+            taken = worker._intake.take
+
+            async def take_and_break():
+                delivery = await taken()
+                # The worker breaks in the same turn of the loop: the handling of this one never runs.
+                worker.crash()
+                return delivery
+
+            worker._intake.take = take_and_break
+            await eventually(lambda: False)
+    assert role.begun == []
+    depth = await broker.depth(QUEUES[Lane.NORMAL])
+    assert (depth.ready, depth.unacknowledged) == (3, 0)

@@ -34,7 +34,7 @@ def test_a_target_has_one_fault_at_a_time_and_time_to_recover(seed: int):
 def test_the_long_outage_is_rare(seed: int):
     faults = schedule_of(seed, seconds=2000, every_seconds=2, deck=DECK)
     kinds = Counter(fault.kind for fault in faults)
-    assert 1 <= kinds[Kind.STOP] <= 4
+    assert 1 <= kinds[Kind.STOP] <= 10, "one in a hundred at most"
     assert kinds[Kind.RESET] > 4 * kinds[Kind.STOP]
 
 

@@ -73,6 +73,10 @@ class LaneIntake:
             self._something_waits.clear()
             await self._something_waits.wait()
 
+    async def give_back(self, delivery: Delivery) -> None:
+        """Return what was taken and not begun."""
+        await self._broker.nack(delivery)
+
     def look_again(self) -> None:
         """What is paused may have changed."""
         self._something_waits.set()

@@ -36,6 +36,8 @@ class Worker:
         self._draining = asyncio.Event()
         self._fault: BaseException | None = None
         self._in_flight: set[asyncio.Task[None]] = set()
+        self._unbegun: dict[int, Delivery] = {}
+        """Taken, but their handling has not had its first turn: a task that is cancelled before never runs at all."""
 
     def __repr__(self) -> str:
         state = "draining" if self._draining.is_set() else "open" if self._intake.is_open else "closed"
@@ -79,8 +81,15 @@ class Worker:
                 await asyncio.shield(self._intake.close())
                 await self._finish()
         finally:
-            await asyncio.shield(self._intake.close())
+            await asyncio.shield(self._let_go())
             log.info("worker.stopped", worker=self.name)
+
+    async def _let_go(self) -> None:
+        """Give back everything that nobody here will begin."""
+        await self._intake.close()
+        while self._unbegun:
+            _, delivery = self._unbegun.popitem()
+            await self._intake.give_back(delivery)
 
     async def _take_until_cancelled(self, tasks: asyncio.TaskGroup) -> None:
         while True:
@@ -90,11 +99,13 @@ class Worker:
             except BaseException:
                 self._places.release()
                 raise
+            self._unbegun[delivery.tag] = delivery
             handling = tasks.create_task(self._handle(delivery))
             self._in_flight.add(handling)
             handling.add_done_callback(self._in_flight.discard)
 
     async def _handle(self, delivery: Delivery) -> None:
+        self._unbegun.pop(delivery.tag, None)
         try:
             await self._handling.handle(delivery)
         finally:
