@@ -51,8 +51,11 @@ async def serve(app: Any, *, host: str, port: int, what: str) -> AsyncIterator[s
         yield f"http://{shown}:{bound_port}"
     finally:
         server.should_exit = True
-        await asyncio.shield(serving)
-        listener.close()
+        try:
+            await asyncio.shield(serving)
+        finally:
+            # Also when whoever waits here is cancelled a second time.
+            listener.close()
 
 
 def _listen(host: str, port: int, what: str) -> socket.socket:
