@@ -11,30 +11,13 @@ import structlog
 
 from aicompany.errors import StoreUnavailable
 from aicompany.spec.servers import StoreSpec
+from aicompany_workers.store.changes import WokenChanges
 from aicompany_workers.store.postgres.batch import CHANNEL, EVERYTHING
 from aicompany_workers.store.postgres.connection import CONNECT_SECONDS, connect
 
 _PAUSE_SECONDS = (0.2, 2.0)
 
 log = structlog.get_logger()
-
-
-class PostgresChanges:
-    """`ports.event_store.Changes`."""
-
-    def __init__(self) -> None:
-        self.happened = asyncio.Event()
-        self.happened.set()
-
-    async def wait(self, timeout_seconds: float) -> bool:
-        """Whether something was committed in time."""
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                await self.happened.wait()
-        except TimeoutError:
-            return False
-        self.happened.clear()
-        return True
 
 
 class Wakeups:
@@ -65,9 +48,9 @@ class Wakeups:
                 await running
 
     @contextmanager
-    def watch(self, watched_id: str) -> Iterator[PostgresChanges]:
+    def watch(self, watched_id: str) -> Iterator[WokenChanges]:
         """Wake-ups for one order or conversation."""
-        changes = PostgresChanges()
+        changes = WokenChanges()
         self._watchers[watched_id].add(changes.happened)
         try:
             yield changes

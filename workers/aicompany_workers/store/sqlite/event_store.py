@@ -13,6 +13,7 @@ from aicompany.errors import AlreadyHandled, VersionConflict
 from aicompany.ids import order_id_of
 from aicompany.ports.clock import Clock
 from aicompany.ports.event_store import AggregateRef, AggregateType, Append, Change, EventRecord
+from aicompany_workers.store.changes import WokenChanges
 from aicompany_workers.store.sqlite.database import SqliteDatabase
 
 _INSERT_INBOX = "INSERT INTO inbox (message_id, handled_at) VALUES (?, ?) ON CONFLICT DO NOTHING"
@@ -92,9 +93,9 @@ class SqliteEventStore:
         return await self._records(READ_ALL, (after_position, limit))
 
     @contextmanager
-    def watch(self, watched_id: str) -> Iterator["SqliteChanges"]:
+    def watch(self, watched_id: str) -> Iterator[WokenChanges]:
         """Wake-ups for one order or conversation."""
-        changes = SqliteChanges()
+        changes = WokenChanges()
         self._watchers[watched_id].add(changes.happened)
         try:
             yield changes
@@ -126,24 +127,6 @@ class SqliteEventStore:
         if change.outgoing:
             for wake in self._on_outgoing:
                 wake()
-
-
-class SqliteChanges:
-    """`ports.event_store.Changes` within this process."""
-
-    def __init__(self) -> None:
-        self.happened = asyncio.Event()
-        self.happened.set()
-
-    async def wait(self, timeout_seconds: float) -> bool:
-        """Whether something was committed in time."""
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                await self.happened.wait()
-        except TimeoutError:
-            return False
-        self.happened.clear()
-        return True
 
 
 def order_id_of_ref(aggregate: AggregateRef) -> str:
