@@ -141,7 +141,7 @@ class Injector:
             case Kind.HALF_OPEN:
                 proxy.silence()
             case _:
-                proxy.refuse()
+                await proxy.refuse()
         await asyncio.sleep(fault.seconds)
         await proxy.resume()
         if fault.target == Server.MODEL and fault.kind is not Kind.LATENCY:

@@ -27,6 +27,8 @@ class FaultyProxy:
         self._place: socket.socket | None = None
         """Keeps the port while nobody listens: somebody else's connection might take it otherwise."""
         self._pairs: set[_Pair] = set()
+        self._door = asyncio.Lock()
+        """Two faults may end in the same instant: opening and closing wait for each other."""
 
     def __repr__(self) -> str:
         state = "silent" if self.is_silent else "open" if self._listener else "refusing"
@@ -39,11 +41,12 @@ class FaultyProxy:
 
     async def start(self) -> None:
         """Listen; on the same port as before when it had one."""
-        if self._listener is None:
-            loop = asyncio.get_running_loop()
-            place, self._place = self._place or _bound(self.port), None
-            self.port = place.getsockname()[1]
-            self._listener = await loop.create_server(self._accept, sock=place, backlog=512)
+        async with self._door:
+            if self._listener is None:
+                loop = asyncio.get_running_loop()
+                place, self._place = self._place or _bound(self.port), None
+                self.port = place.getsockname()[1]
+                self._listener = await loop.create_server(self._accept, sock=place, backlog=512)
 
     def reset(self) -> int:
         """Break all connections with RST, as a crashed host or a strict firewall does; returns how many."""
@@ -60,12 +63,13 @@ class FaultyProxy:
         """Each byte arrives so much later, in either direction."""
         self.latency_seconds = seconds
 
-    def refuse(self) -> None:
+    async def refuse(self) -> None:
         """New connections are refused; those that stand go on."""
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
-            self._place = _bound(self.port)
+        async with self._door:
+            if self._listener is not None:
+                self._listener.close()
+                self._listener = None
+                self._place = _bound(self.port)
 
     async def resume(self) -> None:
         """Be well again. Connections that were silent are broken: what they swallowed is gone."""
@@ -77,7 +81,7 @@ class FaultyProxy:
 
     async def close(self) -> None:
         """Stop listening and break what stands. Idempotent."""
-        self.refuse()
+        await self.refuse()
         if self._place is not None:
             self._place.close()
             self._place = None
@@ -98,7 +102,11 @@ class FaultyProxy:
 def _bound(port: int) -> socket.socket:
     place = socket.socket()
     place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    place.bind(("127.0.0.1", port))
+    try:
+        place.bind(("127.0.0.1", port))
+    except OSError:
+        place.close()
+        raise
     return place
 
 

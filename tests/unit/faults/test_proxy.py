@@ -111,7 +111,7 @@ async def test_refusing_leaves_what_stands_and_keeps_its_port(proxy: FaultyProxy
     async with line_through(proxy) as line:
         await line.says(b"x")
         port = proxy.port
-        proxy.refuse()
+        await proxy.refuse()
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", port)
         assert await line.says(b"still here") == b"still here"
@@ -119,6 +119,14 @@ async def test_refusing_leaves_what_stands_and_keeps_its_port(proxy: FaultyProxy
         assert proxy.port == port
         async with line_through(proxy) as newcomer:
             assert await newcomer.says(b"in") == b"in"
+
+
+async def test_faults_that_end_in_the_same_instant_open_the_door_once(proxy: FaultyProxy):
+    for _ in range(20):
+        await proxy.refuse()
+        await asyncio.gather(proxy.resume(), proxy.resume(), proxy.resume())
+        async with line_through(proxy) as line:
+            assert await line.says(b"in") == b"in"
 
 
 async def test_a_server_that_is_away_shows_as_a_reset(proxy: FaultyProxy, unused_tcp_port: int):
