@@ -9,9 +9,9 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
+from aicompany.ports.cluster import groups_of_company
 from aicompany_desk.cli.main import cli
 from aicompany_desk.company_file import load_company
-from aicompany_workers.compose import groups_of_company
 from aicompany_workers.telemetry.metrics import WorkerMetrics
 
 ROOT = Path(__file__).parents[2]

@@ -61,17 +61,6 @@ def topology_of_company(spec: CompanySpec) -> Topology:
     return topology_of((agent.name for agent in spec.agents), limits)
 
 
-def groups_of_company(spec: CompanySpec) -> dict[WorkerGroup, WorkerSpec]:
-    """The groups of workers the company should have, with the numbers of each."""
-    roles = {
-        WorkerGroup("pm"): spec.workers.pm,
-        WorkerGroup("result"): spec.workers.result,
-        WorkerGroup("dialog"): spec.workers.dialog,
-    }
-    agents = {WorkerGroup("task", agent.name): agent.workers or spec.workers.task for agent in spec.agents}
-    return roles | agents
-
-
 def build_role(parts: Parts, name: str) -> Role:
     """The role of this name."""
     orders = Orders(parts.store)

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from aicompany.spec.company import CompanySpec
+from aicompany.spec.workers import WorkerSpec
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class WorkerGroup:
@@ -13,6 +16,17 @@ class WorkerGroup:
 
     def __str__(self) -> str:
         return f"{self.role}.{self.agent}" if self.agent else self.role
+
+
+def groups_of_company(spec: CompanySpec) -> dict[WorkerGroup, WorkerSpec]:
+    """The groups of workers the company should have, with the numbers of each."""
+    roles = {
+        WorkerGroup("pm"): spec.workers.pm,
+        WorkerGroup("result"): spec.workers.result,
+        WorkerGroup("dialog"): spec.workers.dialog,
+    }
+    agents = {WorkerGroup("task", agent.name): agent.workers or spec.workers.task for agent in spec.agents}
+    return roles | agents
 
 
 @dataclass(frozen=True, slots=True)

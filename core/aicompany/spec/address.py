@@ -1,10 +1,11 @@
 """Addresses of servers, which may hold a password that nobody is shown."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, field_serializer
+from pydantic import AfterValidator, field_serializer, model_validator
 
+from aicompany.spec.secret_key import one_source
 from aicompany.spec.section import Section
 
 _HOST = r"(?:\[[^\]\s]*\]|[^\s:/?#,@\[\]]*)(?::\d{1,5})?"
@@ -33,8 +34,13 @@ ServerAddress = Annotated[str, AfterValidator(_checked)]
 
 
 class ServerSection(Section):
-    """A section whose `url` is written out again without its password."""
+    """A section whose `url` is written out again without its password, and may come from a Secret instead."""
 
     @field_serializer("url", check_fields=False)
     def _hide_password(self, url: str | None) -> str | None:
         return without_password(url) if url else url
+
+    @model_validator(mode="after")
+    def _one_address(self) -> Self:
+        one_source(self, "url", "url_secret")
+        return self

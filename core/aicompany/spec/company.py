@@ -8,6 +8,7 @@ from aicompany.spec.agents import DEFAULT_AGENTS, AgentSpec
 from aicompany.spec.edges import GatewaySpec, HealthSpec, LoggingSpec
 from aicompany.spec.model import ModelSpec
 from aicompany.spec.overload import OverloadSpec
+from aicompany.spec.pods import PodsSpec
 from aicompany.spec.scaling import ScalingSpec
 from aicompany.spec.section import Section
 from aicompany.spec.servers import BrokerSpec, CacheSpec, LimitsSpec, StoreSpec
@@ -37,6 +38,15 @@ class CompanySpec(Section):
     store: StoreSpec = Field(default=StoreSpec(), description="The event store.")
     cache: CacheSpec = Field(default=CacheSpec(), description="Kept answers of the model.")
     logging: LoggingSpec = Field(default=LoggingSpec(), description="Logs.")
+    paused: bool = Field(
+        default=False,
+        description="In a cluster: the operator changes nothing any more, also when something is missing or broken.",
+    )
+    hibernated: bool = Field(
+        default=False,
+        description="In a cluster: no pod runs; queues, events and results are kept until this is false again.",
+    )
+    pods: PodsSpec = Field(default=PodsSpec(), description="How the pods are made in a cluster.")
 
     @field_validator("agents")
     @classmethod

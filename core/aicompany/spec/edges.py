@@ -2,8 +2,9 @@
 
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from aicompany.spec.secret_key import SecretKey, one_source
 from aicompany.spec.section import Section
 
 
@@ -16,7 +17,17 @@ class GatewaySpec(Section):
         default=None,
         description="File that holds the bearer token callers must show; `AICOMPANY_TOKEN` otherwise.",
     )
+    token_secret: SecretKey | None = Field(
+        default=None,
+        description="Secret that holds the token, in a cluster; instead of `tokenFile`. The operator makes a token "
+        "when neither is set.",
+    )
     request_bytes_max: int = Field(default=4_194_304, ge=1024, description="Largest request body.")
+
+    @model_validator(mode="after")
+    def _one_token(self) -> "GatewaySpec":
+        one_source(self, "token_file", "token_secret")
+        return self
 
 
 class LogLevel(StrEnum):

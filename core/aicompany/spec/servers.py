@@ -9,6 +9,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from aicompany.spec.address import ServerAddress, ServerSection
+from aicompany.spec.secret_key import SecretKey
 from aicompany.spec.section import Section
 
 
@@ -28,7 +29,11 @@ class BrokerSpec(ServerSection):
         default=None,
         pattern=r"^amqps?://",
         repr=False,
-        description="Address of RabbitMQ, `amqp://user:password@host:port/vhost`; the embedded broker when not set.",
+        description="Address of RabbitMQ, `amqp://user:password@host:port/vhost`; when not set, the embedded broker on "
+        "one machine and a vhost made by the operator in a cluster.",
+    )
+    url_secret: SecretKey | None = Field(
+        default=None, description="Secret that holds the address, in a cluster; instead of `url`."
     )
     queue_type: QueueType = Field(
         default=QueueType.QUORUM, description="How RabbitMQ keeps the work queues: `quorum` or `classic`."
@@ -58,7 +63,11 @@ class StoreSpec(ServerSection):
         default=None,
         pattern=r"^postgres(ql)?://",
         repr=False,
-        description="Address of PostgreSQL, `postgresql://user:password@host:port/database`; SQLite when not set.",
+        description="Address of PostgreSQL, `postgresql://user:password@host:port/database`; when not set, SQLite on "
+        "one machine and a database made by the operator in a cluster.",
+    )
+    url_secret: SecretKey | None = Field(
+        default=None, description="Secret that holds the address, in a cluster; instead of `url`."
     )
     directory: str | None = Field(
         default=None, description="State directory; by the platform's convention when not set."
@@ -81,6 +90,9 @@ class CacheSpec(ServerSection):
         pattern=r"^(rediss?|unix)://",
         repr=False,
         description="Address of Redis or Valkey, `redis://user:password@host:port/0`; memory alone when not set.",
+    )
+    url_secret: SecretKey | None = Field(
+        default=None, description="Secret that holds the address, in a cluster; instead of `url`."
     )
     ttl_seconds: float = Field(default=3600, gt=0, le=31_536_000, description="How long an answer is good.")
     stale_seconds: float = Field(

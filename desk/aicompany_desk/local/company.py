@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from aicompany.ports.cluster import groups_of_company
 from aicompany.spec.company import AICompany
 from aicompany_desk.assembly.door import announce, gateway_ports
 from aicompany_desk.assembly.loops import loops_of_company, loops_of_process, overload_loop, running
@@ -19,7 +20,7 @@ from aicompany_desk.gateway.ports import GatewayPorts
 from aicompany_desk.gateway.token import token_of
 from aicompany_desk.local.cluster import LocalCluster
 from aicompany_desk.local.scaling import ScalingLoop
-from aicompany_workers.compose import Parts, build_worker, groups_of_company
+from aicompany_workers.compose import Parts, build_worker
 from aicompany_workers.http_server import serve
 from aicompany_workers.store.state_directory import StateDirectory
 from aicompany_workers.telemetry.logs import write_logs_to_file

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from aicompany.ports.cluster import groups_of_company
 from aicompany.spec.company import AICompany
 from aicompany_desk.assembly.door import announce, gateway_ports
 from aicompany_desk.assembly.loops import loops_of_company, loops_of_process, overload_loop, running
@@ -15,7 +16,6 @@ from aicompany_desk.assembly.status import describe_company
 from aicompany_desk.gateway.app import build_app
 from aicompany_desk.gateway.token import token_of
 from aicompany_desk.processes.needs import need_servers
-from aicompany_workers.compose import groups_of_company
 from aicompany_workers.http_server import serve
 from aicompany_workers.store.state_directory import StateDirectory
 from aicompany_workers.telemetry.logs import write_logs_to_stdout

@@ -10,12 +10,12 @@ from typing import Any
 import structlog
 
 from aicompany.errors import NotFound
-from aicompany.ports.cluster import WorkerGroup
+from aicompany.ports.cluster import WorkerGroup, groups_of_company
 from aicompany.spec.company import AICompany, CompanySpec
 from aicompany_desk.assembly.loops import loops_of_company, loops_of_process, overload_loop, running
 from aicompany_desk.assembly.parts import Assembly, assemble
 from aicompany_desk.processes.needs import need_servers
-from aicompany_workers.compose import build_worker, groups_of_company
+from aicompany_workers.compose import build_worker
 from aicompany_workers.http_server import serve
 from aicompany_workers.runtime.health import health_app
 from aicompany_workers.runtime.worker import Worker

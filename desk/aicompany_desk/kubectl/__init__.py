@@ -1,0 +1,1 @@
+"""`kubectl aicompany`: the company as a person at the cluster sees it."""

@@ -1,0 +1,1 @@
+"""From the specification to Kubernetes objects: pure, one object a module."""

@@ -1,0 +1,1 @@
+"""Conditions of a company: what was seen in, one condition out; pure, one a module."""

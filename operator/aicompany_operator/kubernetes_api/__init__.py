@@ -1,0 +1,1 @@
+"""Doors to the Kubernetes API: the only modules that talk to it, besides kopf."""

@@ -1,0 +1,1 @@
+"""What was seen of one company at one instant: frozen values, no I/O."""
