@@ -17,6 +17,8 @@ class Reason(StrEnum):
     KEY_ACCEPTED = "KeyAccepted"
     KEY_UNCHECKED = "KeyUnchecked"
     NO_KEY_NEEDED = "NoKeyNeeded"
+    BROKER_MISSING = "BrokerMissing"
+    STORE_MISSING = "StoreMissing"
     BROKER_UNREACHABLE = "BrokerUnreachable"
     BROKER_REFUSES = "BrokerRefuses"
     STORE_UNREACHABLE = "StoreUnreachable"

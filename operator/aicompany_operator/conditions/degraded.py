@@ -1,0 +1,23 @@
+"""`Degraded`: something is wrong that does not mend itself at once."""
+
+from aicompany_operator.conditions.condition import Condition
+from aicompany_operator.observed.seen import Reason, Seen, Trouble
+
+
+def troubles_of(seen: Seen) -> list[Trouble]:
+    """All that is wrong, the gravest first: what was met while looking, then Deployments, then pods."""
+    troubles = [
+        *seen.troubles,
+        *(seen.deployments[group].trouble for group in sorted(seen.deployments)),
+        *(pod.trouble for pod in sorted(seen.pods, key=lambda pod: pod.name) if not pod.is_ending),
+    ]
+    return list(dict.fromkeys(trouble for trouble in troubles if trouble is not None))
+
+
+def degraded(seen: Seen) -> Condition:
+    """True with the gravest trouble, and how many more there are."""
+    troubles = troubles_of(seen)
+    if not troubles:
+        return Condition.holds("Degraded", False, Reason.NOTHING_WRONG, "nothing is wrong")
+    more = f" (and {len(troubles) - 1} more)" if len(troubles) > 1 else ""
+    return Condition.holds("Degraded", True, troubles[0].reason, troubles[0].message + more)

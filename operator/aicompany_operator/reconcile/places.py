@@ -1,0 +1,15 @@
+"""A server that gives every company a place of its own."""
+
+from typing import Protocol
+
+from aicompany_operator.names import CompanyRef
+
+
+class Places(Protocol):
+    """RabbitMQ's are vhosts with a user, PostgreSQL's databases with a role."""
+
+    async def ensure(self, company: CompanyRef, password: str) -> str:
+        """Make the place and who may use it; its address. Raises `ServerUnreachable`, `ServerRefused`."""
+
+    async def remove(self, company: CompanyRef) -> None:
+        """Take both away; what is gone is fine. Raises as `ensure`."""

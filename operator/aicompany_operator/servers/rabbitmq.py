@@ -1,0 +1,111 @@
+"""A vhost and a user per company, by RabbitMQ's management API.
+
+Source: https://www.rabbitmq.com/docs/management and, for the hash, https://www.rabbitmq.com/docs/passwords.
+"""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+import aiohttp
+from yarl import URL
+
+from aicompany_operator.names import CompanyRef, server_name
+from aicompany_operator.servers.errors import ServerRefused, ServerUnreachable
+
+_TIMEOUT_SECONDS = 5.0
+_AMQP_PORT = 5672
+_ALL = ".*"
+_RIGHTS = {"configure": _ALL, "write": _ALL, "read": _ALL}
+_SALT_BYTES = 4
+
+
+class BrokerPlaces:
+    """Places on one RabbitMQ. `admin_url` holds an administrator's login, `address` is where companies reach it."""
+
+    def __init__(self, admin_url: str, address: str | None = None) -> None:
+        parts = urlsplit(admin_url)
+        host = parts.hostname or ""
+        self._base = urlunsplit((parts.scheme, f"{host}:{parts.port}" if parts.port else host, parts.path, "", ""))
+        self._login = aiohttp.BasicAuth(unquote(parts.username or ""), unquote(parts.password or ""))
+        self._address = address or f"{host}:{_AMQP_PORT}"
+
+    def __repr__(self) -> str:
+        return f"<BrokerPlaces at {self._base}>"
+
+    async def ensure(self, company: CompanyRef, password: str) -> str:
+        """Make the company's vhost and user where they are not there or not right; the user's address of the vhost.
+
+        Raises `ServerUnreachable`, `ServerRefused`.
+        """
+        name = server_name(company)
+        async with self._session() as session:
+            if await self._call(session, "GET", f"/api/vhosts/{_quoted(name)}") is None:
+                await self._call(session, "PUT", f"/api/vhosts/{_quoted(name)}", {"description": str(company)})
+            user = await self._call(session, "GET", f"/api/users/{_quoted(name)}")
+            if user is None or user.get("tags") or not _fits(password, str(user.get("password_hash", ""))):
+                await self._call(session, "PUT", f"/api/users/{_quoted(name)}", {"password": password, "tags": ""})
+            path = f"/api/permissions/{_quoted(name)}/{_quoted(name)}"
+            rights = await self._call(session, "GET", path)
+            if rights is None or any(rights.get(right) != _ALL for right in _RIGHTS):
+                await self._call(session, "PUT", path, _RIGHTS)
+        return f"amqp://{_quoted(name)}:{_quoted(password)}@{self._address}/{_quoted(name)}"
+
+    async def remove(self, company: CompanyRef) -> None:
+        """Take both away, with all that is in them. Raises as `ensure`."""
+        name = _quoted(server_name(company))
+        async with self._session() as session:
+            await self._call(session, "DELETE", f"/api/users/{name}")
+            await self._call(session, "DELETE", f"/api/vhosts/{name}")
+
+    def _session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(auth=self._login, timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS))
+
+    async def _call(
+        self, session: aiohttp.ClientSession, method: str, path: str, body: object = None
+    ) -> dict[str, Any] | None:
+        """The answer, `{}` for one without content, `None` for 404."""
+        # The path is quoted already: a vhost's name is one part of it, whatever letters it has.
+        url = f"{self._base}{path}"
+        try:
+            async with (
+                asyncio.timeout(_TIMEOUT_SECONDS),
+                session.request(method, URL(url, encoded=True), json=body) as response,
+            ):
+                if response.status == 404:
+                    return None
+                if response.status in {401, 403}:
+                    raise ServerRefused(
+                        f"RabbitMQ's management API at {self._base} does not take the operator's login; it "
+                        "needs the tag administrator"
+                    )
+                if response.status >= 500:
+                    raise ServerUnreachable(f"RabbitMQ's management API at {self._base} answers {response.status}")
+                if response.status >= 400:
+                    raise ServerRefused(f"RabbitMQ at {self._base} refuses {method} {path} ({response.status})")
+                if response.status == 204 or response.content_length == 0:
+                    return {}
+                text = await response.text()
+                answer: dict[str, Any] = await response.json() if text else {}
+                return answer
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise ServerUnreachable(
+                f"RabbitMQ's management API at {self._base} does not answer ({type(error).__name__})"
+            ) from error
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _fits(password: str, kept: str) -> bool:
+    """Whether RabbitMQ keeps this password: a salt of four bytes, then SHA-256 of salt and password."""
+    try:
+        packed = base64.b64decode(kept)
+    except ValueError:
+        return False
+    salt, digest = packed[:_SALT_BYTES], packed[_SALT_BYTES:]
+    return hmac.compare_digest(hashlib.sha256(salt + password.encode()).digest(), digest)
