@@ -58,7 +58,9 @@ Script = Callable[[dict[str, Any]], Reply]
 class MessagesApi:
     """The server. Replies come from `script` when it is set, else from the queue, else all is fine."""
 
-    def __init__(self, *, latency_seconds: float = 0.0, limits: EnforcedLimits | None = None) -> None:
+    def __init__(
+        self, *, latency_seconds: float = 0.0, limits: EnforcedLimits | None = None, key: str | None = None
+    ) -> None:
         self.latency_seconds = latency_seconds
         self.limits = limits
         self.replies: deque[Reply] = deque()
@@ -68,16 +70,19 @@ class MessagesApi:
         self.at_once = 0
         self.at_once_max = 0
         self.url = ""
+        self.key = key
+        """The only key that is accepted; any is when it is not set."""
 
     @asynccontextmanager
-    async def serving(self, port: int = 0) -> AsyncIterator["MessagesApi"]:
-        """Serve on a loopback port while the context is open."""
+    async def serving(self, port: int = 0, *, host: str = "127.0.0.1") -> AsyncIterator["MessagesApi"]:
+        """Serve, on a loopback port unless told otherwise, while the context is open."""
         app = web.Application(client_max_size=64 * 2**20)
         app.router.add_post("/v1/messages", self._handle)
+        app.router.add_get("/v1/models", self._models)
         app.router.add_get("/limits", self._report)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", port, backlog=2048)
+        site = web.TCPSite(runner, host, port, backlog=2048)
         await site.start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         try:
@@ -85,7 +90,17 @@ class MessagesApi:
         finally:
             await runner.cleanup()
 
+    def _is_stranger(self, request: web.Request) -> bool:
+        return self.key is not None and request.headers.get("x-api-key") != self.key
+
+    async def _models(self, request: web.Request) -> web.Response:
+        if self._is_stranger(request):
+            return _problem(401, "invalid x-api-key", {})
+        return web.json_response({"data": [], "has_more": False, "first_id": None, "last_id": None})
+
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if self._is_stranger(request):
+            return _problem(401, "invalid x-api-key", {})
         body = await request.json()
         self.requests.append(body)
         self.headers.append({name.lower(): value for name, value in request.headers.items()})
@@ -132,15 +147,19 @@ class MessagesApi:
             headers.setdefault("content-type", "application/json")
             return web.Response(status=reply.status, body=reply.raw, headers=headers)
         if reply.status != 200:
-            error = {"type": ERROR_TYPES.get(reply.status, "api_error"), "message": reply.message}
-            shown = {"type": "error", "error": error, "request_id": headers["request-id"]}
-            return web.json_response(shown, status=reply.status, headers=headers)
+            return _problem(reply.status, reply.message, headers)
         message = message_of(body, reply, len(self.requests))
         if self.limits is not None:
             message["usage"]["input_tokens"] = input_tokens_of(body)
         if body.get("stream"):
             return await _stream(request, message, reply, headers)
         return web.json_response(message, headers=headers)
+
+
+def _problem(status: int, message: str, headers: dict[str, str]) -> web.Response:
+    error = {"type": ERROR_TYPES.get(status, "api_error"), "message": message}
+    shown = {"type": "error", "error": error, "request_id": headers.get("request-id", "req_0")}
+    return web.json_response(shown, status=status, headers=headers)
 
 
 def message_of(body: dict[str, Any], reply: Reply, number: int) -> dict[str, Any]:

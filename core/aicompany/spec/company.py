@@ -21,7 +21,7 @@ class CompanySpec(Section):
 
     model: ModelSpec = Field(default=ModelSpec(), description="Which model answers.")
     agents: tuple[AgentSpec, ...] = Field(
-        default=DEFAULT_AGENTS, min_length=1, description="Specialists of the task role."
+        default=DEFAULT_AGENTS, min_length=1, max_length=100, description="Specialists of the task role."
     )
     workers: WorkersSpec = Field(default=WorkersSpec(), description="How many workers of each role.")
     orders: OrdersSpec = Field(default=OrdersSpec(), description="What is accepted.")
