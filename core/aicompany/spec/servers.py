@@ -28,6 +28,7 @@ class BrokerSpec(ServerSection):
     url: ServerAddress | None = Field(
         default=None,
         pattern=r"^amqps?://",
+        max_length=2000,
         repr=False,
         description="Address of RabbitMQ, `amqp://user:password@host:port/vhost`; when not set, the embedded broker on "
         "one machine and a vhost made by the operator in a cluster.",
@@ -62,6 +63,7 @@ class StoreSpec(ServerSection):
     url: ServerAddress | None = Field(
         default=None,
         pattern=r"^postgres(ql)?://",
+        max_length=2000,
         repr=False,
         description="Address of PostgreSQL, `postgresql://user:password@host:port/database`; when not set, SQLite on "
         "one machine and a database made by the operator in a cluster.",
@@ -88,6 +90,7 @@ class CacheSpec(ServerSection):
     url: ServerAddress | None = Field(
         default=None,
         pattern=r"^(rediss?|unix)://",
+        max_length=2000,
         repr=False,
         description="Address of Redis or Valkey, `redis://user:password@host:port/0`; memory alone when not set.",
     )

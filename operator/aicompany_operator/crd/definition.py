@@ -3,21 +3,11 @@
 from typing import Any
 
 from aicompany.spec.company import CompanySpec
+from aicompany_operator.crd.columns import COLUMNS
 from aicompany_operator.crd.rules import NAME
-from aicompany_operator.crd.schema import schema_of
+from aicompany_operator.crd.schema import Schema, schema_of
 from aicompany_operator.crd.status import CompanyStatus
 from aicompany_operator.names import GROUP, KIND, PLURAL, SHORT_NAME, VERSION
-
-_READY = ".status.conditions[?(@.type=='Ready')]"
-_COLUMNS = (
-    ("Ready", "string", f"{_READY}.status", 0, "Whether the company takes orders and carries them out."),
-    ("Workers", "string", ".status.workers", 0, "Ready and desired pods."),
-    ("Queued", "string", ".status.queued", 0, "Messages that wait; `?` when unknown."),
-    ("Track", "string", ".status.track", 0, "Track that takes new work."),
-    ("Age", "date", ".metadata.creationTimestamp", 0, "Since when it is there."),
-    ("Reason", "string", f"{_READY}.reason", 1, "Why it is ready, or not."),
-    ("Image", "string", ".status.image", 1, "Image of gateway and workers."),
-)
 
 
 def definition() -> dict[str, Any]:
@@ -43,29 +33,27 @@ def definition() -> dict[str, Any]:
 
 
 def _version() -> dict[str, Any]:
-    spec = schema_of(CompanySpec) | {"default": {}}
     return {
         "name": VERSION,
         "served": True,
         "storage": True,
         "subresources": {"status": {}},
-        "additionalPrinterColumns": [_column(*column) for column in _COLUMNS],
-        "schema": {
-            "openAPIV3Schema": {
-                "type": "object",
-                "description": "A company of workers that carries orders out.",
-                "properties": {
-                    "apiVersion": {"type": "string"},
-                    "kind": {"type": "string"},
-                    "metadata": {"type": "object"},
-                    "spec": spec,
-                    "status": schema_of(CompanyStatus),
-                },
-                "x-kubernetes-validations": [NAME.as_schema()],
-            }
-        },
+        "additionalPrinterColumns": [column.as_schema() for column in COLUMNS],
+        "schema": {"openAPIV3Schema": _resource()},
     }
 
 
-def _column(name: str, kind: str, path: str, priority: int, description: str) -> dict[str, Any]:
-    return {"name": name, "type": kind, "jsonPath": path, "priority": priority, "description": description}
+def _resource() -> Schema:
+    return {
+        "type": "object",
+        "description": "A company of workers that carries orders out.",
+        "properties": {
+            "apiVersion": {"type": "string", "description": f"Always `{GROUP}/{VERSION}`."},
+            "kind": {"type": "string", "description": f"Always `{KIND}`."},
+            "metadata": {"type": "object"},
+            # Nothing needs to be said: `{}` is filled with the defaults of all sections.
+            "spec": schema_of(CompanySpec) | {"default": {}},
+            "status": schema_of(CompanyStatus),
+        },
+        "x-kubernetes-validations": [NAME.as_schema()],
+    }

@@ -4,18 +4,17 @@ Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/cust
 schemas, defaulting, validation rules).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from aicompany_operator.crd.rules import RULES, WITHOUT_DEFAULT
+from aicompany_operator.crd.rules import FIELD_RULES, WITHOUT_DEFAULT, Rule, rules_of
 
 Schema = dict[str, Any]
 
-_KEPT = ("type", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems",
-         "maxProperties", "format")  # fmt: skip
+_KEPT = ("type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems")
 
 LIST_KEYS: Mapping[str, str] = {"agents": "name", "conditions": "type", "groups": "name"}
 """Lists whose entries have a name: the API server refuses doubles, and appliers own entries, not the whole list."""
@@ -35,31 +34,42 @@ def schema_of(model: type[BaseModel]) -> Schema:
     schema: Schema = {"type": "object", "description": _doc(model), "properties": properties}
     if required:
         schema["required"] = required
-    if model in RULES:
-        schema["x-kubernetes-validations"] = [rule.as_schema() for rule in RULES[model]]
-    return schema
+    return schema | _validations(rules_of(model))
+
+
+def _validations(rules: Iterable[Rule]) -> Schema:
+    found = [rule.as_schema() for rule in rules]
+    return {"x-kubernetes-validations": found} if found else {}
 
 
 def _field(
     model: type[BaseModel], name: str, field: FieldInfo, raw: Schema, definitions: Mapping[str, Schema]
 ) -> Schema:
-    alias = field.alias or name
     section = section_in(field.annotation)
     if section is None:
         schema = _leaf(raw, definitions)
-    elif "tuple" in str(field.annotation):
-        schema = {"type": "array", "items": schema_of(section)}
-        schema |= {bound: raw[bound] for bound in ("minItems", "maxItems") if bound in raw}
-        if alias in LIST_KEYS:
-            schema |= {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [LIST_KEYS[alias]]}
+    elif raw.get("type") == "array":
+        schema = _list_of(section, field.alias or name, raw)
     else:
         schema = schema_of(section)
-    if field.description:
-        schema["description"] = field.description
+    if not field.repr:
+        # The API server repeats what does not fit a pattern; a rule in its place keeps a password to itself.
+        schema.pop("pattern", None)
     default = _default(field, section)
+    schema["description"] = f"{field.description}{_told(default)}"
     if default is not None and (model, name) not in WITHOUT_DEFAULT:
         schema["default"] = default
+    if (model, name) in FIELD_RULES:
+        schema |= _validations(FIELD_RULES[model, name])
     return schema
+
+
+def _list_of(section: type[BaseModel], alias: str, raw: Schema) -> Schema:
+    bounds: Schema = {bound: raw[bound] for bound in ("minItems", "maxItems") if bound in raw}
+    schema: Schema = {"type": "array", **bounds, "items": schema_of(section)}
+    if alias not in LIST_KEYS:
+        return schema | {"x-kubernetes-list-type": "atomic"}
+    return schema | {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [LIST_KEYS[alias]]}
 
 
 def _default(field: FieldInfo, section: type[BaseModel] | None) -> object:
@@ -74,9 +84,23 @@ def _default(field: FieldInfo, section: type[BaseModel] | None) -> object:
     return _as_json(value)
 
 
+def _told(default: object) -> str:
+    """For `kubectl explain`, which shows no defaults of its own."""
+    match default:
+        case None | "" | list():
+            return ""
+        case dict():
+            values = ", ".join(f"{name} {value}" for name, value in default.items())
+            return f" When left out: {values}." if values else ""
+        case bool():
+            return f" Default: {str(default).lower()}."
+        case _:
+            return f" Default: {default}."
+
+
 def _as_json(value: Any) -> object:  # noqa: ANN401 - any default
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=False)
+        return value.model_dump(mode="json", by_alias=True, exclude_none=True)
     if isinstance(value, tuple):
         return [_as_json(entry) for entry in value]
     return str(value) if isinstance(value, str) else value
@@ -96,7 +120,7 @@ def _leaf(raw: Schema, definitions: Mapping[str, Schema]) -> Schema:
         if bound in raw:
             schema |= {limit: raw[bound], bound: True}
     if schema.get("type") == "array":
-        schema["items"] = _leaf(raw["items"], definitions)
+        schema |= {"items": _leaf(raw["items"], definitions), "x-kubernetes-list-type": "atomic"}
     if isinstance(raw.get("additionalProperties"), dict):
         schema["additionalProperties"] = _leaf(raw["additionalProperties"], definitions)
     return schema

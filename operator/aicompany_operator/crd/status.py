@@ -1,29 +1,42 @@
 """The status of a company: what the operator says of it."""
 
-from typing import Literal
+from enum import StrEnum
 
 from pydantic import Field
+from pydantic.config import JsonDict
 
 from aicompany.spec.section import Section
+
+_TIME: JsonDict = {"format": "date-time"}
+
+
+class Holds(StrEnum):
+    """Whether a condition holds."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
 
 
 class ConditionStatus(Section):
     """One statement about the company."""
 
     type: str = Field(
-        description="What it is about: `Ready`, `Progressing`, `Degraded`, `Paused`, `Hibernated`, `CredentialsAvailable`."
+        max_length=316,
+        description="What it is about: `Ready`, `Progressing`, `Degraded`, `Paused`, `Hibernated` or "
+        "`CredentialsAvailable`.",
     )
-    status: Literal["True", "False", "Unknown"] = Field(description="Whether it holds.")
+    status: Holds = Field(description="Whether it holds: `True`, `False` or `Unknown`.")
     reason: str = Field(description="Why, in one word for scripts.")
     message: str = Field(description="Why, in a sentence for people.")
     observed_generation: int = Field(description="Generation of the specification it was said of.")
-    last_transition_time: str = Field(description="When `status` changed last, RFC 3339.")
+    last_transition_time: str = Field(json_schema_extra=_TIME, description="When `status` changed last, RFC 3339.")
 
 
 class LastDecision(Section):
     """What was last decided about a group's size."""
 
-    at: str = Field(description="When, RFC 3339.")
+    at: str = Field(json_schema_extra=_TIME, description="When, RFC 3339.")
     what: str = Field(description="What: `hold`, or from how many to how many.")
     why: str = Field(description="The whole reason.")
 
@@ -43,7 +56,7 @@ class GroupStatus(Section):
 class RemedyStatus(Section):
     """A repair that was tried."""
 
-    at: str = Field(description="When, RFC 3339.")
+    at: str = Field(json_schema_extra=_TIME, description="When, RFC 3339.")
     fault: str = Field(description="What was wrong.")
     action: str = Field(description="What was done.")
     outcome: str = Field(description="What came of it.")
@@ -62,4 +75,4 @@ class CompanyStatus(Section):
     gateway: str | None = Field(default=None, description="Address of the gateway inside the cluster.")
     broker: str | None = Field(default=None, description="Vhost on the operator's RabbitMQ, or `external`.")
     store: str | None = Field(default=None, description="Database on the operator's PostgreSQL, or `external`.")
-    remedies: tuple[RemedyStatus, ...] = Field(default=(), description="The last repairs.")
+    remedies: tuple[RemedyStatus, ...] = Field(default=(), max_length=10, description="The last ten repairs.")
