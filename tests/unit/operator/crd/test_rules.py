@@ -56,16 +56,16 @@ def test_validators_are_found_at_all():
     assert len(CHECKED_FIELDS) == 3
 
 
-@pytest.mark.parametrize(
-    "rule", {rule for rules in (*RULES.values(), *FIELD_RULES.values()) for rule in rules} | {NAME}
-)
+ALL_RULES = [rule for rules in (*RULES.values(), *FIELD_RULES.values(), (NAME,)) for rule in rules]
+WAY_OUT = re.compile(r"lower|raise|keep|mark|needs|take it out|write|begin it|choose")
+
+
+@pytest.mark.parametrize("rule", dict.fromkeys(ALL_RULES), ids=lambda rule: rule.message[:40])
 def test_every_rule_says_what_to_do(rule):
-    assert re.search(
-        r"lower|raise|keep|mark|needs|take it out|write|begin it|choose", rule.message
-    ), rule.message  # fmt: skip
+    assert WAY_OUT.search(rule.message)
 
 
-@pytest.mark.parametrize("model", {model for model, _ in RULES}, ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", dict.fromkeys(model for model, _ in RULES), ids=lambda model: model.__name__)
 def test_rules_stand_at_their_section(model):
     wanted = [rule.as_schema() for (owner, _), rules in RULES.items() if owner is model for rule in rules]
     assert schema_of(model)["x-kubernetes-validations"] == wanted
@@ -94,8 +94,8 @@ def reads(address):
 
 
 PIECES = st.sampled_from(
-    ["amqp", "redis+x", "://", "user", ":", "@", "p%2Fw", "host", "[::1]", ":5672", ":65535", ":65536", ":99999", ":00080",
-     ",", "/", "?", "#", " ", "a=b", "[", "]", "6553", "7"]
+    ["amqp", "redis+x", "://", "user", ":", "@", "p%2Fw", "host", "[::1]", ":5672", ":65535", ":65536", ":99999",
+     ":00080", ",", "/", "?", "#", " ", "a=b", "[", "]", "6553", "7"]
 )  # fmt: skip
 
 
