@@ -56,7 +56,6 @@ RULES: Mapping[tuple[type[BaseModel], str], tuple[Rule, ...]] = {
     # That names are unique is said by the list itself: it is a map by name.
     (CompanySpec, "_one_fallback_and_unique_names"): (
         Rule(
-            # `has` is for the definition's own check of `spec`'s default, which is `{}` there.
             "!has(self.agents) || self.agents.filter(agent, agent.fallback).size() == 1",
             "exactly one agent must have `fallback: true`; mark one, and only one",
         ),
@@ -97,11 +96,16 @@ NAME = Rule(
 )
 """Of the resource as a whole."""
 
-WITHOUT_DEFAULT: frozenset[tuple[type[BaseModel], str]] = frozenset({(ScalingSpec, "queue_per_worker_max")})
-"""Fields whose default stays out of the schema.
+WITHOUT_DEFAULT: frozenset[tuple[type[BaseModel], str]] = frozenset(
+    {(ScalingSpec, "queue_per_worker_max"), (CompanySpec, "agents")}
+)
+"""Fields whose default stays out of the schema; the operator fills it in when it reads the resource.
 
 Who sets only queuePerWorker, above the usual queuePerWorkerMax, wants a fixed threshold. Were the default written in by
 the API server, nobody could tell that from a mistake, and the file would be refused.
+
+An agent that the API server wrote in belongs to no applier, so server-side apply would keep it beside those that are
+named later: a second fallback agent, which is refused.
 """
 
 

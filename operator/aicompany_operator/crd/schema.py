@@ -87,8 +87,10 @@ def _default(field: FieldInfo, section: type[BaseModel] | None) -> object:
 def _told(default: object) -> str:
     """For `kubectl explain`, which shows no defaults of its own."""
     match default:
-        case None | "" | list():
+        case None | "":
             return ""
+        case list():
+            return f" When left out: {', '.join(entry['name'] for entry in default)}."
         case dict():
             values = ", ".join(f"{name} {value}" for name, value in default.items())
             return f" When left out: {values}." if values else ""

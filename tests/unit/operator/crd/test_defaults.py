@@ -123,7 +123,7 @@ def test_these_parts_are_good_and_mean_the_same(partial):
 def test_almost_everything_stands_there_once_the_api_server_is_done():
     filled = defaulted(SCHEMA, {})
     wanted = CompanySpec().model_dump(mode="json", by_alias=True, exclude_none=True)
-    del wanted["scaling"]["queuePerWorkerMax"]
+    del wanted["scaling"]["queuePerWorkerMax"], wanted["agents"]
     for section, name in (("pods", "pullSecrets"), ("pods", "tolerations"), ("pods", "nodeSelector")):
         assert not wanted[section].pop(name)
     assert filled == wanted
