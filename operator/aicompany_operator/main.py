@@ -43,6 +43,8 @@ _LEFTOVERS_SECONDS = 30.0
 _SETTLE_SECONDS = 5.0
 """So long kopf's tasks may take to end."""
 _EXIT_SETTINGS = 2
+IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
+"""Set in every pod."""
 
 
 def main() -> None:
@@ -85,7 +87,10 @@ async def run(settings: Settings) -> None:
 
 async def _configuration() -> Configuration:
     configuration = Configuration()
-    await config.load_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    if IN_CLUSTER in os.environ:
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    else:
+        await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     return configuration
 
 
@@ -163,6 +168,8 @@ async def _watch(settings: Settings, fleet: Fleet, indices: Indices, over: async
     await kopf.operator(
         registry=build_registry(fleet, indices),
         settings=_kopf_settings(),
+        # Of no use without peering, but kopf would ask the system for a user name that a container has not.
+        identity=settings.identity,  # type: ignore[arg-type]
         standalone=True,
         clusterwide=not namespaces,
         namespaces=namespaces,

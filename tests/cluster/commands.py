@@ -13,7 +13,11 @@ class CommandFailed(Exception):
 
 
 def run(
-    *command: str | Path, seconds: float, cwd: Path | None = None, env: Mapping[str, str] | None = None, log: Path | None = None
+    *command: str | Path,
+    seconds: float,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    log: Path | None = None,
 ) -> str:
     """Run to the end and return what it printed. Raises `CommandFailed`, also when it takes too long."""
     words = [str(word) for word in command]

@@ -13,10 +13,17 @@ from tests.cluster.places import cache
 
 _SUITE = "bookworm"
 _PACKAGES = "python3,python3-venv,ca-certificates"
-_UNNEEDED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "var/lib/apt/lists", "var/cache/apt")
+_UNNEEDED = (
+    "usr/share/doc",
+    "usr/share/man",
+    "usr/share/locale",
+    "usr/share/info",
+    "var/lib/apt/lists",
+    "var/cache/apt",
+)
 _BUILD_SECONDS = 900.0
 _ENVIRONMENT = {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs" if os.environ.get("BUILDAH_VFS") else "overlay"}
-_FROM_HOST = ("/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/apt/apt.conf.d", "/etc/pip.conf",
+_FROM_HOST = ("/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/pip.conf",
               "/etc/ssl/certs/ca-certificates.crt", "/usr/share/keyrings", "/opt/wheels")  # fmt: skip
 """How this machine reaches packages is for the build alone: mounted, never copied."""
 
@@ -46,7 +53,7 @@ class Buildah:
         options = [f"--build-arg=BASE_IMAGE={below}", "--layers", "--format=oci", f"--file={image.dockerfile}"]
         if image.target is not None:
             options.append(f"--target={image.target}")
-        options += [f"--volume={place}:{place}:ro" for place in _FROM_HOST if Path(place).exists()]
+        options += [f"--volume={place}:{place}:ro" for place in _from_host()]
         # Mounted for the length of the build; neither a layer nor the history has them.
         run("buildah", "bud", *options, f"--tag={image.tag}", image.context, seconds=_BUILD_SECONDS, env=_ENVIRONMENT,
             log=self._archives / f"{image.name}.log")  # fmt: skip
@@ -65,21 +72,46 @@ class Buildah:
         return BASE
 
     def _is_here(self, tag: str) -> bool:
-        return bool(run("buildah", "images", "--quiet", "--filter", f"reference={tag}", seconds=60, env=_ENVIRONMENT).strip())
+        return bool(
+            run("buildah", "images", "--quiet", "--filter", f"reference={tag}", seconds=60, env=_ENVIRONMENT).strip()
+        )
 
     def _build_base(self) -> None:
         place = Path(tempfile.mkdtemp(prefix="aicompany-base-"))
         try:
             root = place / "root"
-            run("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _SUITE, root, _mirror(), seconds=_BUILD_SECONDS)
+            run(
+                "debootstrap",
+                "--variant=minbase",
+                f"--include={_PACKAGES}",
+                _SUITE,
+                root,
+                _mirror(),
+                seconds=_BUILD_SECONDS,
+            )
             for unneeded in _UNNEEDED:
                 shutil.rmtree(root / unneeded, ignore_errors=True)
             for source in (root / "etc/apt/sources.list", *(root / "etc/apt/sources.list.d").glob("*")):
                 source.write_text("")
             (place / "Dockerfile").write_text('FROM scratch\nCOPY root /\nCMD ["/bin/sh"]\n')
-            run("buildah", "bud", "--quiet", "--format=oci", f"--tag={BASE}", place, seconds=_BUILD_SECONDS, env=_ENVIRONMENT)
+            run(
+                "buildah",
+                "bud",
+                "--quiet",
+                "--format=oci",
+                f"--tag={BASE}",
+                place,
+                seconds=_BUILD_SECONDS,
+                env=_ENVIRONMENT,
+            )
         finally:
             shutil.rmtree(place, ignore_errors=True)
+
+
+def _from_host() -> list[str]:
+    """Single files of apt's settings: packages put files of their own beside them."""
+    settings = [path for path in Path("/etc/apt/apt.conf.d").glob("*") if "Acquire" in path.read_text(errors="replace")]
+    return [str(place) for place in (*map(Path, _FROM_HOST), *settings) if place.exists()]
 
 
 def _base_digest() -> str:

@@ -3,6 +3,7 @@
 set -eu
 PATH=$(echo /usr/lib/postgresql/*/bin):$PATH
 : "${POSTGRES_USER:=postgres}" "${POSTGRES_DB:=$POSTGRES_USER}"
+case ${1:-} in -*) set -- postgres "$@" ;; esac
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   : "${POSTGRES_PASSWORD:?is not set}"
   mkdir -p "$PGDATA" && chmod 700 "$PGDATA"
