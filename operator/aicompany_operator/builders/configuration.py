@@ -61,6 +61,10 @@ def spec_for_pods(blueprint: Blueprint) -> dict[str, Any]:
     for server in _SERVERS:
         spec[server].pop("url", None)
         spec[server].pop("urlSecret", None)
+    scaling = blueprint.spec.scaling
+    if scaling.queue_per_worker > scaling.queue_per_worker_max:
+        # Only the beginning was set: the end, written out beside it, would look like a mistake.
+        del spec["scaling"]["queuePerWorkerMax"]
     spec["model"].pop("apiKeySecret", None)
     spec["gateway"].pop("tokenSecret", None)
     spec["model"].pop("apiKeyFile", None)

@@ -71,7 +71,9 @@ class StorePlaces:
     async def _make_database(self, connection: psycopg.AsyncConnection, name: str) -> None:
         database = sql.Identifier(name)
         try:
-            await connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, database))
+            # Whatever this server's usual encoding is: the company's text is of all languages.
+            made = sql.SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0").format(database, database)
+            await connection.execute(made)
         except _THERE_ALREADY:
             await connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(database, database))
         await connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))

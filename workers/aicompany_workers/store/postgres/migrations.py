@@ -26,9 +26,11 @@ def known_migrations() -> list[str]:
 def migrate(spec: StoreSpec) -> list[str]:
     """Apply what is missing and return the names of what was applied. Safe when several processes do it at once.
 
-    Raises `StoreUnavailable`, and `StateUnusable` for a database that a newer version wrote or that may not be changed.
+    Raises `StoreUnavailable`, and `StateUnusable` for a database that a newer version wrote, that may not be changed or
+    that cannot hold the text of all languages.
     """
     with explained(spec), psycopg.connect(conninfo_of(spec, name="migrate"), autocommit=True) as connection:
+        _need_utf8(connection, spec)
         if not _missing(connection, spec):
             return []
         connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
@@ -42,6 +44,15 @@ def migrate(spec: StoreSpec) -> list[str]:
                     "or run `aicompany migrate` as its owner"
                 ) from error
         return missing
+
+
+def _need_utf8(connection: psycopg.Connection, spec: StoreSpec) -> None:
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise StateUnusable(
+            f"the database {place_of(spec)} keeps text as {encoding}; make one with ENCODING 'UTF8' TEMPLATE template0 "
+            "and name that"
+        )
 
 
 def _missing(connection: psycopg.Connection, spec: StoreSpec) -> list[str]:
