@@ -78,6 +78,13 @@ def _apply(spec: StoreSpec) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)
         backend = get_backend(address)
         try:
-            backend.apply_migrations(backend.to_apply(read_migrations(str(_DIRECTORY))))
+            backend.ensure_internal_schema_updated()
+            # yoyo itself commits a migration and the note of it one after the other, on two connections, and a process
+            # killed between them leaves a schema that nobody can start on; here it is all or nothing. Its log wants a
+            # user's name, which a container may not have.
+            with backend.transaction():
+                for migration in backend.to_apply(read_migrations(str(_DIRECTORY))):
+                    migration.process_steps(backend, "apply")
+                    backend.mark_one(migration, log=False)
         finally:
             backend.connection.close()
