@@ -1,6 +1,6 @@
 # What can be done here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test unit check fmt lock docs bench clean setup setup-dev servers crash race
+.PHONY: help run test unit check fmt lock docs bench clean setup setup-dev servers crash race cluster cluster-down
 
 BIN := .venv/bin
 RUN_STAMP := .venv/.run-ready
@@ -53,6 +53,12 @@ clean: ## Forget the environment and all caches
 
 servers: ## Only install the servers that tests run against (Debian, root)
 	@scripts/servers
+
+cluster: $(DEV_STAMP) ## Bring up a Kubernetes for tests: kind, else plain processes (Debian, root)
+	@$(BIN)/python -m tests.cluster up
+
+cluster-down: $(DEV_STAMP) ## Remove it
+	@$(BIN)/python -m tests.cluster down
 
 setup: $(RUN_STAMP) ## Only set up what `make run` needs
 
