@@ -55,7 +55,7 @@ class ProcessCluster:
         build.build(build.ALL)
         with Step("control plane"):
             containerd.claim(self._plane.place)
-            self._plane.place.mkdir(parents=True)
+            teardown.mark(self._plane.place)
             node.add_link()
             control_plane.start(self._plane, self._daemons, *node.IDENTITIES)
         with Step("node"):

@@ -17,6 +17,7 @@ from tests.servers.server import wait_until
 _NETWORK_CACHE = Path("/var/lib/cni/results")
 _VOLUMES = Path("/tmp/hostpath_pv")
 _CGROUPS = Path("/sys/fs/cgroup")
+_MARK = "made-by-tests-cluster"
 
 
 def tear_down(plane: ControlPlane, daemons: Daemons) -> None:
@@ -26,6 +27,8 @@ def tear_down(plane: ControlPlane, daemons: Daemons) -> None:
     """
     if not plane.place.exists() and not containerd.is_owned_by(plane.place):
         return
+    if plane.place.exists() and not is_marked(plane.place):
+        raise CommandFailed(f"the cluster in {plane.place} was brought up by something else; it is left as it is")
     if not containerd.is_owned_by(plane.place) and containerd.is_answering():
         raise CommandFailed(f"the cluster in {STATE} was brought up by somebody else; it is left as it is")
     volumes = volumes_of(plane)
@@ -47,6 +50,17 @@ def tear_down(plane: ControlPlane, daemons: Daemons) -> None:
         _remove_cgroups()
     for path in (*volumes, *_NETWORK_CACHE.glob(f"{POD_NETWORK}-*"), plane.place):
         remove(path)
+
+
+def mark(place: Path) -> None:
+    """Make the cluster's folder; its mark says that it may be torn down."""
+    place.mkdir(parents=True)
+    (place / _MARK).touch()
+
+
+def is_marked(place: Path) -> bool:
+    """Whether it was made here. The mark is a file of its own: sockets and processes may be gone after a crash."""
+    return (place / _MARK).exists()
 
 
 def volumes_of(plane: ControlPlane) -> list[Path]:
