@@ -6,6 +6,7 @@ import socket
 import subprocess
 from abc import abstractmethod
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.servers.server import (
     ContainerServer,
@@ -23,7 +24,16 @@ _ADVANCED = "[{rabbit, [{loopback_users, []}]}]."
 
 
 class RabbitServer(Server):
-    """A RabbitMQ with its command line."""
+    """A RabbitMQ with its command line, and where asked for with its management API and its metrics."""
+
+    management_url = ""
+    """The management API, with an administrator's login."""
+    metrics_url = ""
+    """What Prometheus reads."""
+
+    def _plugins_answer(self) -> bool:
+        ports = [urlsplit(url).port for url in (self.management_url, self.metrics_url) if url]
+        return all(can_connect(port) for port in ports if port)
 
     @abstractmethod
     def control(self, *arguments: str) -> str:
@@ -40,11 +50,11 @@ class RabbitServer(Server):
         self.control("delete_vhost", name)
 
 
-def rabbitmq_server(directory: Path) -> RabbitServer:
-    """One that was not started yet. Raises `ServerMissing`."""
+def rabbitmq_server(directory: Path, *, plugins: bool = False) -> RabbitServer:
+    """One that was not started yet, with management and metrics when `plugins`. Raises `ServerMissing`."""
     if docker_works():
-        return RabbitContainer()
-    return RabbitProcess(directory)
+        return RabbitContainer(plugins=plugins)
+    return RabbitProcess(directory, plugins=plugins)
 
 
 def _accepts(port: int) -> bool:
@@ -60,7 +70,7 @@ def _accepts(port: int) -> bool:
 class RabbitProcess(ProcessServer, RabbitServer):
     """From Debian's package, as a node of its own with an own epmd, cookie and database."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, plugins: bool = False) -> None:
         super().__init__(directory)
         self._epmd: subprocess.Popen[bytes] | None = None
         if not (_PROGRAMS / "rabbitmq-server").exists():
@@ -73,6 +83,8 @@ class RabbitProcess(ProcessServer, RabbitServer):
             "log.file.level = warning\nvm_memory_high_watermark.absolute = 2GB\ndisk_free_limit.absolute = 50MB\n"
         )
         (directory / "enabled_plugins").write_text("[].")
+        if plugins:
+            self._add_plugins()
         self._environment = {
             "HOME": str(directory),
             "RABBITMQ_NODENAME": f"aicompany{self.port}@localhost",
@@ -91,6 +103,15 @@ class RabbitProcess(ProcessServer, RabbitServer):
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
         }
 
+    def _add_plugins(self) -> None:
+        management, metrics = free_port(), free_port()
+        with (self.directory / "rabbitmq.conf").open("a") as configuration:
+            configuration.write(f"management.tcp.port = {management}\nmanagement.tcp.ip = 127.0.0.1\n")
+            configuration.write(f"prometheus.tcp.port = {metrics}\nprometheus.tcp.ip = 127.0.0.1\n")
+        (self.directory / "enabled_plugins").write_text("[rabbitmq_management,rabbitmq_prometheus].")
+        self.management_url = f"http://guest:guest@127.0.0.1:{management}"
+        self.metrics_url = f"http://127.0.0.1:{metrics}"
+
     def start(self) -> None:
         """Start the node, and its epmd first: one that the node starts would outlive it."""
         if self._epmd is None:
@@ -98,7 +119,7 @@ class RabbitProcess(ProcessServer, RabbitServer):
             self._epmd = subprocess.Popen(["epmd", "-port", port, "-address", "127.0.0.1"], cwd=self.directory)
             wait_until(lambda: can_connect(int(port)), "epmd")
         self._spawn([str(_PROGRAMS / "rabbitmq-server")], self._environment)
-        wait_until(lambda: _accepts(self.port), "RabbitMQ", log=self.log)
+        wait_until(lambda: _accepts(self.port) and self._plugins_answer(), "RabbitMQ", log=self.log)
 
     def stop(self) -> None:
         """Orderly."""
@@ -125,13 +146,20 @@ class RabbitProcess(ProcessServer, RabbitServer):
 class RabbitContainer(ContainerServer, RabbitServer):
     """In a container; `AICOMPANY_TEST_RABBITMQ` names another image."""
 
-    def __init__(self) -> None:
-        super().__init__(os.environ.get("AICOMPANY_TEST_RABBITMQ", "rabbitmq:4.1"), 5672)
+    def __init__(self, *, plugins: bool = False) -> None:
+        image = os.environ.get("AICOMPANY_TEST_RABBITMQ", "rabbitmq:4.1")
+        management, metrics = free_port(), free_port()
+        ports = ["-p", f"127.0.0.1:{management}:15672", "-p", f"127.0.0.1:{metrics}:15692"]
+        # The metrics are on in the image, the management API only in the one that is named for it.
+        super().__init__(f"{image}-management" if plugins else image, 5672, options=ports if plugins else ())
+        if plugins:
+            self.management_url = f"http://guest:guest@127.0.0.1:{management}"
+            self.metrics_url = f"http://127.0.0.1:{metrics}"
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/%2F"
 
     def answers(self) -> bool:
         """Whether it accepts connections."""
-        return _accepts(self.port)
+        return _accepts(self.port) and self._plugins_answer()
 
     def control(self, *arguments: str) -> str:
         """`rabbitmqctl` inside."""

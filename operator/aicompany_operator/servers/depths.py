@@ -23,6 +23,8 @@ _QUERY = "/metrics/detailed?family=queue_coarse_metrics"
 _READY = re.compile(
     r'^rabbitmq_detailed_queue_messages_ready\{vhost="([^"]*)",queue="([^"]*)"[^}]*\} (\S+)$', re.MULTILINE
 )
+_FROM_RABBITMQ = re.compile(r"^(?:# TYPE )?rabbitmq_", re.MULTILINE)
+"""Is there also when there is no queue at all; a page of somebody else's must not count as empty queues."""
 
 Vhosts = Mapping[str, Mapping[str, int]]
 
@@ -60,8 +62,11 @@ class QueueDepths:
             async with aiohttp.ClientSession(timeout=timeout) as session, session.get(self._url) as response:
                 if response.status != 200:
                     return Unknown(f"RabbitMQ's metrics answer {response.status}")
-                return parsed(await response.text())
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+                text = await response.text()
+                return (
+                    parsed(text) if _FROM_RABBITMQ.search(text) else Unknown("what answers are no RabbitMQ's metrics")
+                )
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             return Unknown(f"RabbitMQ's metrics do not answer ({type(error).__name__})")
 
 

@@ -16,19 +16,31 @@ _VERSION = "2023-06-01"
 
 async def reach(url: str) -> None:
     """Return when somebody listens at the address. Raises `ServerUnreachable` with its host and port."""
-    try:
-        parts = urlsplit(url.strip())
-        host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
-    except (ValueError, KeyError) as error:
+    place = _place_of(url)
+    if place is None:
         raise ServerUnreachable(
-            "the address cannot be read; write scheme://user:password@host:port/name into the Secret"
-        ) from error
+            "the address cannot be read; write scheme://user:password@host:port/name into the Secret, with signs like "
+            "/ and @ in the password as %2F and %40"
+        )
+    host, port = place
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
             _, writer = await asyncio.open_connection(host, port)
-    except (TimeoutError, OSError) as error:
+    # ValueError: a name that no DNS can hold.
+    except (TimeoutError, OSError, ValueError) as error:
         raise ServerUnreachable(f"nobody listens at {host}:{port} ({type(error).__name__})") from error
     writer.close()
+
+
+def _place_of(url: str) -> tuple[str, int] | None:
+    """Host and port; `None` when they cannot be told apart from the login, which must never be shown."""
+    try:
+        parts = urlsplit(url.strip())
+        host, port = parts.hostname, parts.port or _PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        return None
+    is_cut = "@" in url and "@" not in parts.netloc
+    return None if host is None or is_cut else (host, port)
 
 
 async def check_key(base_url: str | None, key: str) -> KeyState:
@@ -40,7 +52,11 @@ async def check_key(base_url: str | None, key: str) -> KeyState:
     headers = {"x-api-key": key, "anthropic-version": _VERSION}
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
     try:
-        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url, headers=headers) as response:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            # The key goes to the service, and nowhere it points to.
+            session.get(url, headers=headers, allow_redirects=False) as response,
+        ):
             if response.status in {401, 403}:
                 return KeyState.REJECTED
             return KeyState.ACCEPTED if response.status == 200 else KeyState.UNCHECKED

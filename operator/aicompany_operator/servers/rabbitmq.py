@@ -7,6 +7,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import json
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -21,6 +22,7 @@ _AMQP_PORT = 5672
 _ALL = ".*"
 _RIGHTS = {"configure": _ALL, "write": _ALL, "read": _ALL}
 _SALT_BYTES = 4
+_COLLISION = "already_exists"
 
 
 class BrokerPlaces:
@@ -28,10 +30,10 @@ class BrokerPlaces:
 
     def __init__(self, admin_url: str, address: str | None = None) -> None:
         parts = urlsplit(admin_url)
-        host = parts.hostname or ""
-        self._base = urlunsplit((parts.scheme, f"{host}:{parts.port}" if parts.port else host, parts.path, "", ""))
-        self._login = aiohttp.BasicAuth(unquote(parts.username or ""), unquote(parts.password or ""))
-        self._address = address or f"{host}:{_AMQP_PORT}"
+        place = parts.netloc.rpartition("@")[2]
+        self._base = urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", ""))
+        self._login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+        self._address = address or f"{place.removesuffix(f':{parts.port}')}:{_AMQP_PORT}"
 
     def __repr__(self) -> str:
         return f"<BrokerPlaces at {self._base}>"
@@ -62,39 +64,55 @@ class BrokerPlaces:
             await self._call(session, "DELETE", f"/api/vhosts/{name}")
 
     def _session(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(auth=self._login, timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS))
+        login = base64.b64encode(self._login.encode()).decode()
+        return aiohttp.ClientSession(
+            headers={"Authorization": f"Basic {login}"}, timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
+        )
 
     async def _call(
         self, session: aiohttp.ClientSession, method: str, path: str, body: object = None
     ) -> dict[str, Any] | None:
-        """The answer, `{}` for one without content, `None` for 404."""
+        """The answer, `{}` for one without content, `None` when what is read or deleted is not there."""
+        status, text = await self._asked(session, method, path, body)
+        if status == 500 or (status == 400 and _COLLISION in text):
+            # Another operator made or removed the same at the same time: the second look finds it done.
+            status, text = await self._asked(session, method, path, body)
+        if status == 404 and method != "PUT":
+            return None
+        if status in {401, 403}:
+            raise ServerRefused(
+                f"RabbitMQ's management API at {self._base} does not take the operator's login; it needs the tag "
+                "administrator"
+            )
+        if status >= 500:
+            raise ServerUnreachable(f"RabbitMQ's management API at {self._base} answers {status}")
+        if status >= 300:
+            raise ServerRefused(f"RabbitMQ at {self._base} refuses {method} {path} ({status})")
+        return self._read(text) if text else {}
+
+    async def _asked(self, session: aiohttp.ClientSession, method: str, path: str, body: object) -> tuple[int, str]:
         # The path is quoted already: a vhost's name is one part of it, whatever letters it has.
-        url = f"{self._base}{path}"
+        url = URL(f"{self._base}{path}", encoded=True)
         try:
+            # Passwords go where the administrator said, and nowhere a server points to.
             async with (
                 asyncio.timeout(_TIMEOUT_SECONDS),
-                session.request(method, URL(url, encoded=True), json=body) as response,
+                session.request(method, url, json=body, allow_redirects=False) as response,
             ):
-                if response.status == 404:
-                    return None
-                if response.status in {401, 403}:
-                    raise ServerRefused(
-                        f"RabbitMQ's management API at {self._base} does not take the operator's login; it "
-                        "needs the tag administrator"
-                    )
-                if response.status >= 500:
-                    raise ServerUnreachable(f"RabbitMQ's management API at {self._base} answers {response.status}")
-                if response.status >= 400:
-                    raise ServerRefused(f"RabbitMQ at {self._base} refuses {method} {path} ({response.status})")
-                if response.status == 204 or response.content_length == 0:
-                    return {}
-                text = await response.text()
-                answer: dict[str, Any] = await response.json() if text else {}
-                return answer
+                return response.status, await response.text()
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise ServerUnreachable(
                 f"RabbitMQ's management API at {self._base} does not answer ({type(error).__name__})"
             ) from error
+
+    def _read(self, text: str) -> dict[str, Any]:
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise ServerRefused(f"what answers at {self._base} is no RabbitMQ's management API")
+        return answer
 
 
 def _quoted(name: str) -> str:
