@@ -1,6 +1,7 @@
 """Queue depths of all companies, by one look at RabbitMQ's detailed metrics.
 
-They are counted when asked for, unlike the management API's rates, which are sampled.
+A queue reports by itself about every five seconds, so a depth is up to ten seconds old here.
+Meant for a broker of one node: what other nodes of a cluster lead is not looked up.
 Source: https://www.rabbitmq.com/docs/prometheus (`/metrics/detailed`).
 """
 
