@@ -24,6 +24,8 @@ from aicompany_operator.names import GATEWAY, GROUP, KIND, VERSION, CompanyRef, 
 ASKING_ROLES = frozenset({"pm", "task", "dialog"})
 """Roles that ask the model."""
 
+_PLANNING_ROLES = frozenset({"pm", "gateway"})
+"""The PM plans; the gateway refuses an order whose listed steps are more than a plan may have."""
 _CLUSTER_ONLY = ("pods", "paused", "hibernated")
 _SERVERS = ("broker", "store", "cache")
 _STAMP_CHARACTERS = 16
@@ -90,10 +92,12 @@ def concerns(spec: dict[str, Any], full: CompanySpec, group: WorkerGroup) -> dic
         part["model"] = spec["model"]
     if group == GATEWAY:
         part["health"] = None
+        # Its status names the model.
+        part["model"] = {"name": spec["model"]["name"]}
     else:
         part["gateway"] = None
         part["concurrency"] = groups_of_company(full)[group].concurrency
-    if group.role != "pm":
+    if group.role not in _PLANNING_ROLES:
         part["planning"] = None
     return part
 

@@ -11,6 +11,8 @@ from aicompany_operator.builders.pod import Container, pod_template
 from aicompany_operator.names import GATEWAY, deployment_name
 
 _FILE = f"{CONFIGURATION}/{COMPANY_FILE}"
+_ASKS_NOBODY = {"AICOMPANY_MODEL__PROVIDER": "offline"}
+"""Every process opens the model that the file names, and ends when its key cannot be read: who has none opens none."""
 
 
 def build_deployment(blueprint: Blueprint, group: WorkerGroup) -> Manifest:
@@ -40,16 +42,19 @@ def _gateway(blueprint: Blueprint) -> Container:
         port=GATEWAY_PORT,
         compute=blueprint.spec.pods.gateway,
         files={TOKEN: blueprint.sources.token},
+        overrides=_ASKS_NOBODY,
     )
 
 
 def _worker(blueprint: Blueprint, group: WorkerGroup) -> Container:
     key = blueprint.sources.api_key
     agent = ("--agent", group.agent) if group.agent else ()
+    asks = group.role in ASKING_ROLES
     return Container(
         arguments=("worker", group.role, *agent, _FILE),
         port_name="health",
         port=HEALTH_PORT,
         compute=blueprint.spec.pods.worker,
-        files={API_KEY: key} if key is not None and group.role in ASKING_ROLES else {},
+        files={API_KEY: key} if key is not None and asks else {},
+        overrides={} if asks else _ASKS_NOBODY,
     )

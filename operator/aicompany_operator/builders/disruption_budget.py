@@ -10,7 +10,7 @@ def build_disruption_budget(blueprint: Blueprint, group: WorkerGroup) -> Manifes
     """The group's budget; none for a group without pods.
 
     One may always be missing: a group of one pod must not keep a node from being drained, and what a worker gives back
-    another takes.
+    another takes. A pod that is not ready may always go: counted as the missing one, it would keep its node for ever.
     """
     if blueprint.replicas[group] == 0:
         return None
@@ -18,5 +18,9 @@ def build_disruption_budget(blueprint: Blueprint, group: WorkerGroup) -> Manifes
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": metadata_of(blueprint.company, deployment_name(blueprint.company.name, group), group),
-        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": selector_of(blueprint.company, group)}},
+        "spec": {
+            "maxUnavailable": 1,
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+            "selector": {"matchLabels": selector_of(blueprint.company, group)},
+        },
     }

@@ -32,6 +32,8 @@ class Container:
     compute: ComputeSpec
     files: dict[str, SecretKey]
     """File name → the secret value it holds."""
+    overrides: dict[str, str]
+    """Environment variable → what it says instead of the company's file."""
 
 
 def pod_template(blueprint: Blueprint, group: WorkerGroup, container: Container) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def pod_template(blueprint: Blueprint, group: WorkerGroup, container: Container)
     }
     pods = spec.pods
     if pods.pull_secrets:
-        template["spec"]["imagePullSecrets"] = [{"name": name} for name in pods.pull_secrets]
+        template["spec"]["imagePullSecrets"] = [{"name": name} for name in dict.fromkeys(pods.pull_secrets)]
     if pods.node_selector:
         template["spec"]["nodeSelector"] = dict(pods.node_selector)
     if pods.tolerations:
@@ -100,8 +102,11 @@ def _container(blueprint: Blueprint, container: Container) -> dict[str, Any]:
         "imagePullPolicy": str(blueprint.spec.pods.pull_policy),
         "args": list(container.arguments),
         "env": [
-            {"name": name, "valueFrom": {"secretKeyRef": {"name": source.name, "key": source.key}}}
-            for name, source in _variables(blueprint)
+            *(
+                {"name": name, "valueFrom": {"secretKeyRef": {"name": source.name, "key": source.key}}}
+                for name, source in _variables(blueprint)
+            ),
+            *({"name": name, "value": value} for name, value in container.overrides.items()),
         ],
         "ports": [{"name": container.port_name, "containerPort": container.port, "protocol": "TCP"}],
         "resources": {
@@ -161,4 +166,4 @@ def _volumes(blueprint: Blueprint, container: Container) -> list[dict[str, Any]]
 
 
 def _toleration(toleration: Toleration) -> dict[str, str]:
-    return {name: str(value) for name, value in toleration.model_dump().items() if value is not None}
+    return {name: str(value) for name, value in toleration.model_dump().items() if value}

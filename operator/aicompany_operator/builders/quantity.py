@@ -7,7 +7,7 @@ that leaves the number whole; binary suffixes stay binary.
 import re
 from fractions import Fraction
 
-_PARTS = re.compile(r"^([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")
+_PARTS = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
 _DECIMAL = {"m": Fraction(1, 1000), "": Fraction(1), "k": Fraction(10**3), "M": Fraction(10**6), "G": Fraction(10**9),
             "T": Fraction(10**12), "P": Fraction(10**15), "E": Fraction(10**18)}  # fmt: skip
 _BINARY = {"": Fraction(1), "Ki": Fraction(2**10), "Mi": Fraction(2**20), "Gi": Fraction(2**30), "Ti": Fraction(2**40),
@@ -17,7 +17,7 @@ _BINARY_MIN = 1024
 
 def canonical(quantity: str) -> str:
     """The same quantity as the API server would write it. Raises `ValueError` for what is none."""
-    found = _PARTS.match(quantity)
+    found = _PARTS.fullmatch(quantity)
     if found is None:
         raise ValueError(f"{quantity!r} is no quantity")
     number, suffix = Fraction(found[1]), found[2] or ""
