@@ -55,7 +55,7 @@ servers: ## Only install the servers that tests run against (Debian, root)
 	@scripts/servers
 
 cluster: $(DEV_STAMP) ## Bring up a Kubernetes for tests: kind, else plain processes (Debian, root)
-	@$(BIN)/python -m tests.cluster up
+	@$(BIN)/python -m tests.cluster trial
 
 cluster-down: $(DEV_STAMP) ## Remove it
 	@$(BIN)/python -m tests.cluster down

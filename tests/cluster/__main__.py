@@ -1,4 +1,4 @@
-"""`python -m tests.cluster up|down|load IMAGE...|env|status`: the cluster for tests, by hand."""
+"""`python -m tests.cluster trial|up|down|load IMAGE...|env|status`: the cluster for tests, by hand."""
 
 import argparse
 import os
@@ -6,6 +6,7 @@ import sys
 
 from tests.cluster.cluster import Cluster, ClusterMissing, choose
 from tests.cluster.commands import CommandFailed
+from tests.cluster.trial import provide
 
 
 def main() -> int:
@@ -26,6 +27,7 @@ def environment(cluster: Cluster) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("trial", help="up, with images, RabbitMQ and PostgreSQL, to try a company on")
     commands.add_parser("up", help="bring it up, and print the line for a shell")
     commands.add_parser("down", help="remove it, whatever is left of it")
     load = commands.add_parser("load", help="images into its node")
@@ -37,6 +39,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _carry_out(asked: argparse.Namespace, cluster: Cluster) -> int:
     match asked.command:
+        case "trial":
+            provide(cluster)
+            print(environment(cluster))
         case "up":
             cluster.up()
             print(environment(cluster))

@@ -16,8 +16,10 @@ MESSAGES_API = "localhost/aicompany-messages-api:dev"
 RABBITMQ = "docker.io/library/rabbitmq:4-management"
 POSTGRES = "docker.io/library/postgres:17"
 
-_SOURCES = ("Dockerfile", ".dockerignore", "pyproject.toml", "README.md", "LICENSE", "core", "workers", "desk", "operator",
-            "requirements")  # fmt: skip
+_SOURCES = (
+    "Dockerfile", ".dockerignore", "pyproject.toml", "README.md", "LICENSE", "core", "workers", "desk", "operator",
+    "requirements",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
