@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -15,6 +15,10 @@ from prometheus_client import CollectorRegistry
 from aicompany.errors import CompanyNotRunning, NotFound, OrderInvalid
 from aicompany.spec.company import CompanySpec
 from aicompany_desk.cli.exit_codes import GatewayRefused
+from aicompany_desk.cli.options import cluster_place
+from aicompany_desk.cluster.api import has_kubeconfig
+from aicompany_desk.cluster.company import door_of
+from aicompany_desk.cluster.place import ClusterForbidden, ClusterPlace, ClusterUnusable
 from aicompany_desk.gateway.app import build_app
 from aicompany_desk.gateway.ports import GatewayPorts
 from aicompany_desk.gateway.token import TOKEN_VARIABLE, TokenUnusable
@@ -95,8 +99,10 @@ class GatewayClient:
 
 def _refusal(response: httpx2.Response) -> GatewayRefused:
     try:
-        detail = str(response.json()["detail"])
-    except (ValueError, KeyError, TypeError):
+        said = response.json()
+        # The proxy of an API server answers in its own words when it finds nobody behind it.
+        detail = str(said["message"] if said.get("kind") == "Status" else said["detail"])
+    except (ValueError, KeyError, TypeError, AttributeError):
         detail = f"the gateway answered {response.status_code} without saying why"
     return GatewayRefused(response.status_code, detail)
 
@@ -132,15 +138,47 @@ async def reach(
         async with client_at(_address(url)) as client:
             yield client
         return
-    found = find_company(company, state)
-    if found.url is not None and await _answers(found.url):
-        async with client_at(found.url) as client:
-            yield client
-    elif changes:
-        raise CompanyNotRunning(f"the company in {found.state} does not run; start it with `aicompany up company.yaml`")
-    else:
-        async with _looked_at(found) as client:
-            yield client
+    place = cluster_place()
+    found = None if place.is_named else _on_this_machine(company, state, place)
+    runs_here = found is not None and found.url is not None and await _answers(found.url)
+    async with AsyncExitStack() as stack:
+        if found is not None and found.url is not None and runs_here:
+            yield await stack.enter_async_context(client_at(found.url))
+        elif (there := await _in_cluster(stack, company, state, place, is_known_here=found is not None)) is not None:
+            yield there
+        elif changes or found is None:
+            where = f" in {found.state}" if found else ""
+            raise CompanyNotRunning(f"the company{where} does not run; start it with `aicompany up company.yaml`")
+        else:
+            yield await stack.enter_async_context(_looked_at(found))
+
+
+def _on_this_machine(company: str | None, state: Path | None, place: ClusterPlace) -> FoundCompany | None:
+    """`None`: it can only be in a cluster. Raises `CompanyNotRunning` when there is none to look in."""
+    try:
+        return find_company(company, state)
+    except CompanyNotRunning:
+        if state is None and has_kubeconfig(place):
+            return None
+        raise
+
+
+async def _in_cluster(
+    stack: AsyncExitStack, company: str | None, state: Path | None, place: ClusterPlace, *, is_known_here: bool
+) -> GatewayClient | None:
+    """A client of the company in the cluster.
+
+    One that is known on this machine but does not run here may live in a cluster as well; `None` when it does not.
+    Raises `CompanyNotRunning`, `ClusterUnusable`, `ClusterForbidden` for one that is known nowhere else.
+    """
+    if not place.is_named and (state is not None or not has_kubeconfig(place)):
+        return None
+    try:
+        return GatewayClient(await stack.enter_async_context(door_of(place, company)))
+    except (CompanyNotRunning, ClusterUnusable, ClusterForbidden):
+        if is_known_here:
+            return None
+        raise
 
 
 def _address(url: str) -> str:

@@ -8,19 +8,30 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from aicompany_desk.gateway.problems import problem
 
 _OPEN_PATHS = frozenset({"/health", "/ready"})
+_OWN_HEADER = b"x-aicompany-token"
+_BEARER = b"Bearer "
+
+
+def _bearer(shown: bytes) -> bytes:
+    return shown.removeprefix(_BEARER) if shown.startswith(_BEARER) else b""
 
 
 class TokenGuard:
-    """Lets a request through that shows the bearer token; health is open to all."""
+    """Lets a request through that shows the bearer token; health is open to all.
+
+    `Authorization` does not arrive through the proxy of a Kubernetes API server, which takes it for itself; so the
+    token may be shown in `X-AICompany-Token` as well.
+    """
 
     def __init__(self, app: ASGIApp, token: str | None) -> None:
         self._app = app
-        self._expected = f"Bearer {token}".encode() if token else None
+        self._expected = token.encode() if token else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] == "http" and self._expected and scope["path"] not in _OPEN_PATHS:
-            shown = dict(scope["headers"]).get(b"authorization", b"")
+            headers = dict(scope["headers"])
+            shown = headers.get(_OWN_HEADER) or _bearer(headers.get(b"authorization", b""))
             if not secrets.compare_digest(shown, self._expected):
                 refusal = problem(
                     401,
