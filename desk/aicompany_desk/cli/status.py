@@ -23,11 +23,12 @@ def command(hours: float, company: str | None, url: str | None, state: Path | No
 async def _status(hours: float, company: str | None, url: str | None, state: Path | None, output: str) -> int:
     async with reach(company, url, state, changes=False) as client:
         status = await client.get("/v1/status", hours=hours)
-    print_data(status, output, _text_of(status))
+    print_data(status, output, text_of(status))
     return 0
 
 
-def _text_of(status: dict[str, Any]) -> str:
+def text_of(status: dict[str, Any]) -> str:
+    """As a page."""
     performance = status["performance"]
     model = status.get("model", {})
     head = {

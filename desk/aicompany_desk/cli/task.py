@@ -23,11 +23,12 @@ def command(task_id: str, company: str | None, url: str | None, state: Path | No
 async def _task(task_id: str, company: str | None, url: str | None, state: Path | None, output: str) -> int:
     async with reach(company, url, state, changes=False) as client:
         task = await client.get(path_of("tasks", task_id))
-    print_data(task, output, _text_of(task))
+    print_data(task, output, text_of(task))
     return 0
 
 
-def _text_of(task: dict[str, Any]) -> str:
+def text_of(task: dict[str, Any]) -> str:
+    """As a page."""
     head = {
         "id": task["id"],
         "title": task["title"],
