@@ -61,9 +61,6 @@ def main() -> None:
 async def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT."""
     stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stopping.set)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(ApiClient(await _configuration()))
         metrics = OperatorMetrics(CollectorRegistry())
@@ -81,7 +78,7 @@ async def run(settings: Settings) -> None:
         await stack.enter_async_context(serving(pulse, metrics.registry, port=settings.port))
         await stack.enter_async_context(leadership.given_back())
         log.info("operator.started", identity=settings.identity, namespaces=settings.watch_namespaces or "all")
-        await _until(stopping, _lead_again_and_again(settings, leadership, fleet, indices))
+        await _until(stopping, _lead_again_and_again(settings, leadership, fleet, indices, stopping))
         log.info("operator.stopped")
 
 
@@ -129,8 +126,18 @@ async def _until(stopping: asyncio.Event, work: Coroutine[Any, Any, None]) -> No
         await asyncio.wait({task, stop})
 
 
-async def _lead_again_and_again(settings: Settings, leadership: Leadership, fleet: Fleet, indices: Indices) -> None:
+def _hear_signals(stopping: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+
+
+async def _lead_again_and_again(
+    settings: Settings, leadership: Leadership, fleet: Fleet, indices: Indices, stopping: asyncio.Event
+) -> None:
     while True:
+        # kopf hears the signals while it runs, and does not give them back.
+        _hear_signals(stopping)
         await leadership.acquired()
         over = asyncio.Event()
         # What an earlier term knew was true then.
@@ -139,7 +146,7 @@ async def _lead_again_and_again(settings: Settings, leadership: Leadership, flee
         async with asyncio.TaskGroup() as group:
             group.create_task(_lose(leadership, over))
             group.create_task(_sweep(fleet.tools.leftovers, over))
-            group.create_task(_watch(settings, fleet, indices, over))
+            group.create_task(_watch(settings, fleet, indices, over, stopping))
 
 
 async def _lose(leadership: Leadership, over: asyncio.Event) -> None:
@@ -162,19 +169,27 @@ async def _sweep(leftovers: Leftovers, over: asyncio.Event) -> None:
             continue
 
 
-async def _watch(settings: Settings, fleet: Fleet, indices: Indices, over: asyncio.Event) -> None:
+async def _watch(
+    settings: Settings, fleet: Fleet, indices: Indices, over: asyncio.Event, stopping: asyncio.Event
+) -> None:
     """Kopf at work, until the term is over."""
     namespaces = settings.watch_namespaces
-    await kopf.operator(
-        registry=build_registry(fleet, indices),
-        settings=_kopf_settings(),
-        # Of no use without peering, but kopf would ask the system for a user name that a container has not.
-        identity=settings.identity,  # type: ignore[arg-type]
-        standalone=True,
-        clusterwide=not namespaces,
-        namespaces=namespaces,
-        stop_flag=over,
-    )
+    try:
+        await kopf.operator(
+            registry=build_registry(fleet, indices),
+            settings=_kopf_settings(),
+            # Of no use without peering, but kopf would ask the system for a user name that a container has not.
+            identity=settings.identity,  # type: ignore[arg-type]
+            standalone=True,
+            clusterwide=not namespaces,
+            namespaces=namespaces,
+            stop_flag=over,
+        )
+    finally:
+        if not over.is_set():
+            # Nobody told kopf to end: it heard a signal.
+            stopping.set()
+        over.set()
 
 
 def _kopf_settings() -> kopf.OperatorSettings:
