@@ -6,10 +6,8 @@ from contextlib import suppress
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aicompany_desk.gateway.problems import problem
-from aicompany_desk.gateway.token import TOKEN_HEADER
 
 _OPEN_PATHS = frozenset({"/health", "/ready"})
-_TOKEN_HEADER = TOKEN_HEADER.lower().encode()
 _OWN_HEADER = b"x-aicompany-token"
 _BEARER = b"Bearer "
 

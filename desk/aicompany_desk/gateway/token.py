@@ -7,8 +7,6 @@ from aicompany.errors import UserError
 from aicompany.spec.edges import GatewaySpec
 
 TOKEN_VARIABLE = "AICOMPANY_TOKEN"  # noqa: S105 - the variable's name
-TOKEN_HEADER = "X-AICompany-Token"  # noqa: S105 - the header's name
-"""Holds the token where `Authorization` is for somebody on the way, as for a cluster's API server."""
 
 
 class TokenUnusable(UserError):
