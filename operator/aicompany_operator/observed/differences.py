@@ -27,5 +27,5 @@ def differences(wanted: object, live: object, place: str = "") -> Iterator[str]:
 
 
 def _is_same(wanted: Any, live: Any) -> bool:  # noqa: ANN401 - any JSON value
-    # The API server leaves out what is empty.
-    return bool(wanted == live or (live is None and wanted in ({}, [], "", (), False)))
+    # The API server leaves out what is empty. A `false` is not: left out it is the default, which may be the opposite.
+    return bool(wanted == live or (live is None and wanted in ({}, [], "", ())))
