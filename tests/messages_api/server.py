@@ -91,7 +91,8 @@ class MessagesApi:
             await runner.cleanup()
 
     def _is_stranger(self, request: web.Request) -> bool:
-        return self.key is not None and request.headers.get("x-api-key") != self.key
+        shown = {request.headers.get("x-api-key"), request.headers.get("authorization", "").removeprefix("Bearer ")}
+        return self.key is not None and self.key not in shown
 
     async def _models(self, request: web.Request) -> web.Response:
         if self._is_stranger(request):

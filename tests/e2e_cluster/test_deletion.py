@@ -1,0 +1,56 @@
+"""A deleted company is gone with everything it owned, also when a server is away."""
+
+import pytest
+from tests.cluster.trial import SERVERS
+from tests.e2e_cluster.conftest import NAMESPACE
+from tests.waiting import until
+
+pytestmark = pytest.mark.timeout(3600)
+GONE = 30
+
+
+def vhosts(kubectl):
+    return kubectl("exec", "rabbitmq-0", "-n", SERVERS, "--", "rabbitmqctl", "-q", "list_vhosts").split()
+
+
+def databases(kubectl):
+    query = "SELECT datname FROM pg_database"
+    return kubectl(
+        "exec", "postgres-0", "-n", SERVERS, "--", "sh", "-c",
+        f'PATH=$PATH:$(echo /usr/lib/postgresql/*/bin); psql -U "$POSTGRES_USER" -d postgres -Atc "{query}"',
+    ).split()  # fmt: skip
+
+
+def is_gone(office, name):
+    kinds = "deploy,replicasets,pods,services,configmaps,secrets,serviceaccounts,poddisruptionbudgets,networkpolicies"
+    left = office.kubectl("get", kinds, "-n", NAMESPACE, "-l", f"aicompany.io/company={name}", "-o", "name")
+    return not left.strip() and office.kubectl.get("aicompany", name, NAMESPACE) is None
+
+
+def test_all_is_gone(office, another):
+    name = another("leaving")
+    office.settles(name)
+    place = f"aicompany.{NAMESPACE}.{name}"
+    database = office.company(name)["status"]["store"]
+    assert place in vhosts(office.kubectl)
+    assert database in databases(office.kubectl)
+    office.kubectl("delete", "aicompany", name, "-n", NAMESPACE, f"--timeout={GONE}s")
+    until(lambda: is_gone(office, name), within_seconds=GONE)
+    assert place not in vhosts(office.kubectl)
+    assert database not in databases(office.kubectl)
+
+
+def test_all_is_gone_also_when_the_broker_is_dead_and_the_rest_follows(office, another):
+    name = another("bereaved")
+    office.settles(name)
+    place = f"aicompany.{NAMESPACE}.{name}"
+    office.kubectl("scale", "statefulset/rabbitmq", "-n", SERVERS, "--replicas=0")
+    try:
+        until(lambda: office.kubectl.get("pod", "rabbitmq-0", SERVERS) is None, within_seconds=60)
+        office.kubectl("delete", "aicompany", name, "-n", NAMESPACE, f"--timeout={GONE}s")
+        until(lambda: is_gone(office, name), within_seconds=GONE)
+    finally:
+        office.kubectl("scale", "statefulset/rabbitmq", "-n", SERVERS, "--replicas=1")
+        office.kubectl("rollout", "status", "statefulset/rabbitmq", "-n", SERVERS, "--timeout=120s", seconds=130)
+    until(lambda: place not in vhosts(office.kubectl), within_seconds=90)
+    office.settles(seconds=150)
