@@ -42,6 +42,7 @@ race: $(DEV_STAMP) servers ## Race our worker against Celery, Dramatiq, FastStre
 
 docs: $(DEV_STAMP) ## Write the generated pages of docs/reference anew
 	@$(BIN)/python -m aicompany_desk.reference docs/reference
+	@$(BIN)/python -m aicompany_operator.reference docs/reference
 	@$(BIN)/python -m aicompany_operator.crd crds
 
 lock: $(DEV_STAMP) ## Lock the dependencies anew, as pyproject.toml asks for them
