@@ -73,7 +73,9 @@ async def run(settings: Settings) -> None:
         api = KubernetesApi(client, lambda: leadership.is_held, metrics.wrote)
         indices = Indices()
         fleet = Fleet(_tools(settings, api, indices), metrics)
-        metrics.watch(companies=lambda: len(fleet.loops), leading=lambda: leadership.is_held)
+        metrics.watch(
+            companies=lambda: len(fleet.loops), observed=lambda: fleet.observed, leading=lambda: leadership.is_held
+        )
         pulse = Pulse(leadership, fleet, time.monotonic())
         await stack.enter_async_context(serving(pulse, metrics.registry, port=settings.port))
         await stack.enter_async_context(leadership.given_back())

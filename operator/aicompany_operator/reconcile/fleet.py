@@ -117,6 +117,11 @@ class Fleet:
         """All that run."""
         return tuple(self._loops.values())
 
+    @property
+    def observed(self) -> int:
+        """How many had their first turn."""
+        return sum(loop.reconciles > 0 for loop in self._loops.values())
+
     def begin_term(self) -> None:
         """Forget everything: the Lease is held anew, and others may have acted meanwhile."""
         self.bodies.clear()

@@ -31,6 +31,11 @@ class OperatorMetrics:
             registry=registry,
         )
         self._companies = Gauge("aicompany_operator_companies", "Companies cared for.", registry=registry)
+        self._observed = Gauge(
+            "aicompany_operator_companies_observed",
+            "Companies that were looked at since this process holds the Lease.",
+            registry=registry,
+        )
         self._leading = Gauge("aicompany_operator_leading", "1 while this process holds the Lease.", registry=registry)
 
     def reconciled(self, outcome: str, seconds: float) -> None:
@@ -46,7 +51,10 @@ class OperatorMetrics:
         """A deleted company's places were removed, or left for later."""
         self._cleanups.labels(outcome).inc()
 
-    def watch(self, *, companies: Callable[[], int], leading: Callable[[], bool]) -> None:
+    def watch(
+        self, *, companies: Callable[[], int], observed: Callable[[], int], leading: Callable[[], bool]
+    ) -> None:
         """Where the gauges look."""
         self._companies.set_function(companies)
+        self._observed.set_function(observed)
         self._leading.set_function(leading)
