@@ -8,11 +8,16 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from redis import Redis
 from tests.servers.postgres import postgres_server
 from tests.servers.rabbitmq import RabbitServer, rabbitmq_server
 from tests.servers.redis import redis_server
 from tests.servers.server import Server, ServerMissing
+
+# How long an example takes says more about the machine's other work than about the code.
+settings.register_profile("here", deadline=None)
+settings.load_profile("here")
 
 _numbers = itertools.count(1)
 

@@ -73,7 +73,8 @@ def test_a_pod_cannot_write_where_it_should_not(office):
 
 def test_pods_are_closed_to_each_other(office, cluster, other):
     if not cluster.enforces_network_policies:
-        pytest.skip(f"the network of the cluster ({cluster.name}) enforces no policies")
+        reason = f"the network of the cluster ({cluster.name}) enforces no policies"
+        pytest.skip(str(reason))
     pod = next(pod for pod in office.pods(other, role="pm"))
     script = NETWORK.format(address=pod["status"]["podIP"])
     until(lambda: in_pod(office, script).strip() == "closed", within_seconds=30)

@@ -1,7 +1,6 @@
 """An order through the API server, RabbitMQ, PostgreSQL and the real workers, to its result."""
 
 import base64
-import base64
 import json
 import re
 

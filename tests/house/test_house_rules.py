@@ -19,7 +19,7 @@ from aicompany_desk.reference import PAGES
 
 ROOT = Path(__file__).parents[2]
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager", "managers"}
-SOURCE_ROOTS = ("core", "workers", "desk")
+SOURCE_ROOTS = ("core", "workers", "desk", "operator")
 MODULE_LINES_MAX = 450
 
 

@@ -75,8 +75,8 @@ class Metadata(Section):
     """Name and labels."""
 
     name: str = Field(
-        pattern=r"^[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?$",
-        description="Name of the company: lower case letters, digits and dashes, at most 53.",
+        pattern=r"^[a-z]([a-z0-9-]{0,51}[a-z0-9])?$",
+        description="Name of the company: lower case letters, digits and dashes, beginning with a letter, at most 53.",
     )
     namespace: str | None = Field(default=None, description="Kubernetes namespace; means nothing on one machine.")
     labels: dict[str, str] = Field(default_factory=dict, description="Labels; mean nothing on one machine.")

@@ -39,7 +39,9 @@ async def run_gateway(
     gateway = company.spec.gateway
     async with AsyncExitStack() as stack:
         assembly = await stack.enter_async_context(assemble(company, state, environment, group="gateway"))
-        ports = gateway_ports(assembly, lambda: describe_company(assembly), token_of(gateway, environment))
+        ports = gateway_ports(
+            assembly, lambda: describe_company(assembly, asks_model=False), token_of(gateway, environment)
+        )
         watching = overload_loop(assembly, groups_of_company(company.spec), reporting=None)
         loops = loops_of_process(assembly) | loops_of_company(assembly) | {"overload": watching}
         await stack.enter_async_context(running(loops))

@@ -13,7 +13,14 @@ from aicompany_operator.builders.metadata import metadata_of
 from aicompany_operator.builders.paths import COMPANY_FILE, CONFIGURATION, SECRETS, STATE
 from aicompany_operator.builders.quantity import canonical
 from aicompany_operator.builders.service_account import service_account_name
-from aicompany_operator.names import LABEL_COMPANY, LABEL_ROLE, STAMP_CONFIGURATION, STAMP_CREDENTIALS
+from aicompany_operator.names import (
+    GATEWAY,
+    LABEL_COMPANY,
+    LABEL_ROLE,
+    LABEL_WORKER,
+    STAMP_CONFIGURATION,
+    STAMP_CREDENTIALS,
+)
 
 USER = 10001
 """Of the image; any other that is not root would do."""
@@ -38,10 +45,12 @@ class Container:
 
 def pod_template(blueprint: Blueprint, group: WorkerGroup, container: Container) -> dict[str, Any]:
     """The pod template of a Deployment: satisfies the Pod Security Standard `restricted`."""
-    metadata = metadata_of(blueprint.company, "", group)
+    labels = metadata_of(blueprint.company, "", group)["labels"]
+    if group != GATEWAY:
+        labels[LABEL_WORKER] = "true"
     spec = blueprint.spec
     template: dict[str, Any] = {
-        "metadata": {"labels": metadata["labels"], "annotations": _annotations(blueprint, group, container)},
+        "metadata": {"labels": labels, "annotations": _annotations(blueprint, group, container)},
         "spec": {
             "automountServiceAccountToken": False,
             "serviceAccountName": service_account_name(blueprint.company),

@@ -3,7 +3,7 @@
 from aicompany_operator.builders.blueprint import Blueprint, Manifest
 from aicompany_operator.builders.metadata import metadata_of, selector_of
 from aicompany_operator.builders.paths import GATEWAY_PORT, HEALTH_PORT
-from aicompany_operator.names import GATEWAY, LABEL_COMPANY, child_name, deployment_name
+from aicompany_operator.names import GATEWAY, LABEL_COMPANY, LABEL_WORKER, child_name, deployment_name
 
 
 def build_gateway_service(blueprint: Blueprint) -> Manifest:
@@ -30,7 +30,7 @@ def build_workers_service(blueprint: Blueprint) -> Manifest:
             "type": "ClusterIP",
             "clusterIP": "None",
             "publishNotReadyAddresses": True,
-            "selector": {LABEL_COMPANY: blueprint.company.name, "app.kubernetes.io/name": "aicompany"},
+            "selector": {LABEL_COMPANY: blueprint.company.name, LABEL_WORKER: "true"},
             "ports": [{"name": "health", "port": HEALTH_PORT, "targetPort": "health", "protocol": "TCP"}],
         },
     }

@@ -91,8 +91,8 @@ NOT_IN_CEL: Mapping[tuple[type[BaseModel], str], str] = {}
 """Validators that CEL cannot say, each with the reason. The operator finds such mistakes when it reads the resource."""
 
 NAME = Rule(
-    "self.metadata.name.size() <= 53 && self.metadata.name.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')",
-    "metadata.name may have lower case letters, digits and dashes, at most 53; choose a shorter or plainer name",
+    "self.metadata.name.size() <= 53 && self.metadata.name.matches('^[a-z]([a-z0-9-]*[a-z0-9])?$')",
+    "metadata.name begins with a letter and has lower case letters, digits and dashes, at most 53; choose another name",
 )
 """Of the resource as a whole."""
 
