@@ -12,6 +12,10 @@ from aicompany_desk.names import GATEWAY_FILE
 from aicompany_workers.store.state_directory import STORE_FILE
 
 
+class NoCompanyHere(CompanyNotRunning):
+    """No company of that name, or none at all, is known on this machine."""
+
+
 @dataclass(frozen=True, slots=True)
 class FoundCompany:
     """A company found on this machine."""
@@ -36,14 +40,14 @@ def state_place_of(company: AICompany, chosen: Path | None) -> Path:
 
 
 def find_company(name: str | None, chosen: Path | None) -> FoundCompany:
-    """The company that is meant. Raises `CompanyNotRunning` when none, or more than one, could be."""
+    """The company that is meant. Raises `NoCompanyHere`, and `CompanyNotRunning` when more than one could be."""
     if chosen is not None:
         return _found(chosen)
     known = sorted(path for path in companies_directory().glob("*") if _is_company(path))
     if name is not None:
         return _found(companies_directory() / name)
     if not known:
-        raise CompanyNotRunning("no company is known on this machine; start one with `aicompany up company.yaml`")
+        raise NoCompanyHere("no company is known on this machine; start one with `aicompany up company.yaml`")
     running = [path for path in known if (path / GATEWAY_FILE).exists()]
     candidates = running or known
     if len(candidates) > 1:
@@ -59,7 +63,7 @@ def _is_company(state: Path) -> bool:
 
 def _found(state: Path) -> FoundCompany:
     if not _is_company(state):
-        raise CompanyNotRunning(
+        raise NoCompanyHere(
             f"there is no company in {state}; start one with `aicompany up company.yaml`, or name another with --state"
         )
     try:

@@ -18,11 +18,11 @@ from aicompany_desk.cli.exit_codes import GatewayRefused
 from aicompany_desk.cli.options import cluster_place
 from aicompany_desk.cluster.api import has_kubeconfig
 from aicompany_desk.cluster.company import door_of
-from aicompany_desk.cluster.place import ClusterForbidden, ClusterPlace, ClusterUnusable
+from aicompany_desk.cluster.place import ClusterForbidden, ClusterPlace
 from aicompany_desk.gateway.app import build_app
 from aicompany_desk.gateway.ports import GatewayPorts
 from aicompany_desk.gateway.token import TOKEN_VARIABLE, TokenUnusable
-from aicompany_desk.state_place import FoundCompany, find_company
+from aicompany_desk.state_place import FoundCompany, NoCompanyHere, find_company
 from aicompany_workers.clock import RandomIds, SystemClock
 from aicompany_workers.store.sqlite.database import SqliteDatabase
 from aicompany_workers.store.sqlite.event_store import SqliteEventStore
@@ -99,10 +99,8 @@ class GatewayClient:
 
 def _refusal(response: httpx2.Response) -> GatewayRefused:
     try:
-        said = response.json()
-        # The proxy of an API server answers in its own words when it finds nobody behind it.
-        detail = str(said["message"] if said.get("kind") == "Status" else said["detail"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+        detail = str(response.json()["detail"])
+    except (ValueError, KeyError, TypeError):
         detail = f"the gateway answered {response.status_code} without saying why"
     return GatewayRefused(response.status_code, detail)
 
@@ -139,12 +137,14 @@ async def reach(
             yield client
         return
     place = cluster_place()
-    found = None if place.is_named else _on_this_machine(company, state, place)
+    found, not_here = (None, None) if place.is_named else _on_this_machine(company, state, place)
+    # Without a name, what does not run here is not exchanged for whatever runs there.
+    name = found.state.name if found and company is None else company
     runs_here = found is not None and found.url is not None and await _answers(found.url)
     async with AsyncExitStack() as stack:
         if found is not None and found.url is not None and runs_here:
             yield await stack.enter_async_context(client_at(found.url))
-        elif (there := await _in_cluster(stack, company, state, place, is_known_here=found is not None)) is not None:
+        elif (there := await _in_cluster(stack, name, state, place, found=found, not_here=not_here)) is not None:
             yield there
         elif changes or found is None:
             where = f" in {found.state}" if found else ""
@@ -153,32 +153,42 @@ async def reach(
             yield await stack.enter_async_context(_looked_at(found))
 
 
-def _on_this_machine(company: str | None, state: Path | None, place: ClusterPlace) -> FoundCompany | None:
-    """`None`: it can only be in a cluster. Raises `CompanyNotRunning` when there is none to look in."""
+def _on_this_machine(
+    company: str | None, state: Path | None, place: ClusterPlace
+) -> tuple[FoundCompany | None, NoCompanyHere | None]:
+    """The company, or why it can only be in a cluster. Raises `CompanyNotRunning` when there is none to look in."""
     try:
-        return find_company(company, state)
-    except CompanyNotRunning:
+        return find_company(company, state), None
+    except NoCompanyHere as error:
         if state is None and has_kubeconfig(place):
-            return None
+            return None, error
         raise
 
 
 async def _in_cluster(
-    stack: AsyncExitStack, company: str | None, state: Path | None, place: ClusterPlace, *, is_known_here: bool
+    stack: AsyncExitStack,
+    company: str | None,
+    state: Path | None,
+    place: ClusterPlace,
+    *,
+    found: FoundCompany | None,
+    not_here: NoCompanyHere | None,
 ) -> GatewayClient | None:
     """A client of the company in the cluster.
 
     One that is known on this machine but does not run here may live in a cluster as well; `None` when it does not.
-    Raises `CompanyNotRunning`, `ClusterUnusable`, `ClusterForbidden` for one that is known nowhere else.
+    Raises `CompanyNotRunning` and `ClusterForbidden` for one that is known nowhere else.
     """
     if not place.is_named and (state is not None or not has_kubeconfig(place)):
         return None
     try:
         return GatewayClient(await stack.enter_async_context(door_of(place, company)))
-    except (CompanyNotRunning, ClusterUnusable, ClusterForbidden):
-        if is_known_here:
+    except (CompanyNotRunning, ClusterForbidden) as error:
+        if found is not None:
             return None
-        raise
+        if not_here is None:
+            raise
+        raise type(error)(f"{not_here.message}. In the cluster: {error.message}") from error
 
 
 def _address(url: str) -> str:

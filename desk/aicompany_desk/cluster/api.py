@@ -3,7 +3,7 @@
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx2
+import yaml
 
 from aicompany.errors import NotFound
 from aicompany_desk.cluster.place import ClusterForbidden, ClusterPlace, ClusterUnusable
@@ -21,8 +22,11 @@ _LOGIN_SECONDS = 60.0
 _COMPANIES = "apis/aicompany.io/v1alpha1"
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _MERGE = "application/merge-patch+json"
+_MISSHAPEN = (LookupError, TypeError, AttributeError)
+"""What the client's loader raises for YAML that is something else."""
 
 Json = dict[str, Any]
+OnStatus = Callable[[httpx2.Response], Exception]
 
 
 def has_kubeconfig(place: ClusterPlace) -> bool:
@@ -39,7 +43,12 @@ class Login:
 
     host: str
     namespace: str
+    is_namespace_named: bool
+    """Whether it was asked for; else it is only where to look first."""
     trust: ssl.SSLContext
+    server_name: str | None
+    """Whose certificate is expected, when it is not the host's."""
+    proxy: str | None
     headers: dict[str, str]
 
     def __repr__(self) -> str:
@@ -64,25 +73,35 @@ async def log_in(place: ClusterPlace) -> Login:
                 config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
                 namespace = await asyncio.to_thread(_OWN_NAMESPACE.read_text, encoding="utf-8")
             else:
-                await config.load_kube_config(  # type: ignore[no-untyped-call]
+                loader = await config.load_kube_config(  # type: ignore[no-untyped-call]
                     config_file=place.kubeconfig, context=place.context, client_configuration=configuration
                 )
-                namespace = _namespace_of(config, place)
+                namespace = str(loader.current_context["context"].get("namespace") or "default")
+        # Authorities of clusters often lack what Python from 3.13 on asks of them; kubectl takes them, too.
+        configuration.disable_strict_ssl_verification = True
         client = ApiClient(configuration)
         headers: dict[str, str] = {}
         await client.update_params_for_auth(headers, [], ["BearerToken"], "/", "GET", None)
         await client.close()  # type: ignore[no-untyped-call]
-    except (config.ConfigException, OSError, TimeoutError, ValueError, KeyError) as error:
+    except (config.ConfigException, yaml.YAMLError, OSError, ValueError, *_MISSHAPEN) as error:
         raise ClusterUnusable(
-            f"the kubeconfig cannot be used ({error}); check it with: kubectl cluster-info"
+            f"the kubeconfig cannot be used ({_line_of(error)}); check it with: kubectl cluster-info"
         ) from error
-    return Login(configuration.host, place.namespace or namespace.strip(), client.rest_client.ssl_context, headers)
+    return Login(
+        host=configuration.host,
+        namespace=place.namespace or namespace.strip(),
+        is_namespace_named=place.namespace is not None,
+        trust=client.rest_client.ssl_context,
+        server_name=configuration.tls_server_name,
+        proxy=configuration.proxy,
+        headers=headers,
+    )
 
 
-def _namespace_of(config: Any, place: ClusterPlace) -> str:  # noqa: ANN401 - an untyped module
-    contexts, current = config.list_kube_config_contexts(config_file=place.kubeconfig)
-    chosen = next((each for each in contexts if each["name"] == place.context), current)
-    return str((chosen or {}).get("context", {}).get("namespace") or "default")
+def _line_of(error: Exception) -> str:
+    if isinstance(error, _MISSHAPEN):
+        return "it has not the shape of one"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 class ClusterApi:
@@ -117,29 +136,59 @@ class ClusterApi:
         path = f"/api/v1/namespaces/{_q(namespace)}/pods/{_q(pod)}/log"
         query = {"tailLines": str(tail)} | ({"follow": "true"} if follow else {})
         timeout = httpx2.Timeout(30.0, connect=5.0, read=None if follow else 30.0)
-        async with self._http.stream("GET", path, params=query, timeout=timeout) as response:
-            if response.status_code >= 400:
-                await response.aread()
-                raise refusal(response)
-            yield response.aiter_lines()
+        try:
+            async with self._http.stream("GET", path, params=query, timeout=timeout) as response:
+                if response.status_code >= 400:
+                    await response.aread()
+                    raise refusal(response)
+                yield response.aiter_lines()
+        except httpx2.TransportError as error:
+            raise self._silence() from error
 
-    def proxy(self, namespace: str, service: str, port: int, token: str | None) -> "httpx2.AsyncClient":
-        """A client whose requests go through the API server to a Service. It consumes `Authorization` itself."""
+    def proxy(
+        self, namespace: str, service: str, port: int, token: str | None, on_status: OnStatus
+    ) -> "httpx2.AsyncClient":
+        """A client whose requests go through the API server to a Service. It consumes `Authorization` itself.
+
+        `on_status` makes an error of what the API server says instead of the Service.
+        """
         shown = {"X-AICompany-Token": token} if token else {}
         base = f"{self.login.host}/api/v1/namespaces/{_q(namespace)}/services/http:{_q(service)}:{port}/proxy"
-        return _client(self.login, base, shown)
+
+        async def look(response: httpx2.Response) -> None:
+            if response.status_code >= 400 and await _is_status(response):
+                raise on_status(response)
+
+        return _client(self.login, base, shown, on_response=look)
 
     async def _call(self, method: str, path: str, **arguments: Any) -> Json:  # noqa: ANN401 - httpx's
         try:
             response = await self._http.request(method, path, **arguments)
         except httpx2.TransportError as error:
-            raise ClusterUnusable(
-                f"the API server at {self.login.host} does not answer; check it with: kubectl cluster-info"
-            ) from error
+            raise self._silence() from error
         if response.status_code >= 400:
             raise refusal(response)
-        answer: Json = response.json()
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise ClusterUnusable(f"what answers at {self.login.host} is no API server; look into the kubeconfig")
         return answer
+
+    def _silence(self) -> ClusterUnusable:
+        return ClusterUnusable(
+            f"the API server at {self.login.host} does not answer; check it with: kubectl cluster-info"
+        )
+
+
+async def _is_status(response: httpx2.Response) -> bool:
+    """Whether the API server speaks, not who is behind it."""
+    await response.aread()
+    try:
+        return bool(response.json()["kind"] == "Status")
+    except (ValueError, LookupError, TypeError):
+        return False
 
 
 def refusal(response: httpx2.Response) -> ClusterUnusable | ClusterForbidden | NotFound:
@@ -159,9 +208,24 @@ def refusal(response: httpx2.Response) -> ClusterUnusable | ClusterForbidden | N
             return ClusterUnusable(message)
 
 
-def _client(login: Login, base: str, headers: dict[str, str]) -> httpx2.AsyncClient:
+def _client(
+    login: Login,
+    base: str,
+    headers: dict[str, str],
+    on_response: Callable[[httpx2.Response], Awaitable[None]] | None = None,
+) -> httpx2.AsyncClient:
+    async def name_server(request: httpx2.Request) -> None:
+        if login.server_name:
+            request.extensions = {**request.extensions, "sni_hostname": login.server_name}
+
     return httpx2.AsyncClient(
-        base_url=base, verify=login.trust, headers={**login.headers, **headers}, timeout=_TIMEOUT, trust_env=False
+        base_url=base,
+        verify=login.trust,
+        headers={**login.headers, **headers},
+        timeout=_TIMEOUT,
+        trust_env=False,
+        proxy=login.proxy,
+        event_hooks={"request": [name_server], "response": [on_response] if on_response else []},
     )
 
 

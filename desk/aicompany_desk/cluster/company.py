@@ -10,7 +10,8 @@ from typing import Any
 import httpx2
 
 from aicompany.errors import CompanyNotRunning, NotFound
-from aicompany_desk.cluster.api import ClusterApi, cluster_api
+from aicompany.spec.child_names import child_name
+from aicompany_desk.cluster.api import ClusterApi, cluster_api, refusal
 from aicompany_desk.cluster.place import ClusterForbidden, ClusterPlace, ClusterUnusable
 from aicompany_desk.gateway.token import TOKEN_VARIABLE
 
@@ -35,7 +36,8 @@ class CompanyThere:
 async def find(api: ClusterApi, name: str | None) -> CompanyThere:
     """The company of this name in the namespace, else the only one of it in the cluster; without a name, the only one.
 
-    Raises `CompanyNotRunning` when there is none or more than one could be meant.
+    A namespace that was asked for is not left. Raises `CompanyNotRunning` when there is none or more than one could be
+    meant.
     """
     namespace = api.login.namespace
     if name is not None:
@@ -44,24 +46,33 @@ async def find(api: ClusterApi, name: str | None) -> CompanyThere:
         except NotFound:
             pass
     found = await _all(api)
-    fitting = [each for each in found if name is None or each.name == name]
+    fitting = [
+        each
+        for each in found
+        if name in {None, each.name} and (not api.login.is_namespace_named or each.namespace == namespace)
+    ]
     if len(fitting) == 1:
         return fitting[0]
-    wanted = f"company {name}" if name else "company"
     if not fitting:
+        wanted = f"company {name}" if name else "company"
+        place = f"namespace {namespace} of " if api.login.is_namespace_named else ""
         there = ", ".join(f"{each.namespace}/{each.name}" for each in found)
-        raise CompanyNotRunning(
-            f"there is no {wanted} in the cluster at {api.login.host}" + (f"; there are {there}" if there else "")
-        )
+        known = f"; there are {there}" if there else ""
+        raise CompanyNotRunning(f"there is no {wanted} in {place}the cluster at {api.login.host}{known}")
     places = ", ".join(f"{each.namespace}/{each.name}" for each in fitting)
     raise CompanyNotRunning(f"there are several ({places}); name one with --company and --namespace")
 
 
 async def _all(api: ClusterApi) -> list[CompanyThere]:
     try:
-        items = await api.companies()
-    except ClusterForbidden:
-        items = await api.companies(api.login.namespace)
+        try:
+            items = await api.companies()
+        except ClusterForbidden:
+            items = await api.companies(api.login.namespace)
+    except NotFound as error:
+        raise CompanyNotRunning(
+            f"the cluster at {api.login.host} knows no companies; apply the CRD and the operator first"
+        ) from error
     return [CompanyThere(item["metadata"]["namespace"], item["metadata"]["name"], item) for item in items]
 
 
@@ -83,8 +94,22 @@ async def gateway_of(api: ClusterApi, company: CompanyThere) -> AsyncIterator[ht
     if not names:
         said = company.condition("Ready").get("message", "the operator has not looked at it yet")
         raise CompanyNotRunning(f"company {company.namespace}/{company.name} has no gateway yet: {said}")
-    async with api.proxy(company.namespace, names[0], _PORT, await token_of(api, company)) as http:
+    token = await token_of(api, company)
+    async with api.proxy(company.namespace, names[0], _PORT, token, lambda said: _no_answer(company, said)) as http:
         yield http
+
+
+def _no_answer(company: CompanyThere, response: httpx2.Response) -> Exception:
+    """Why nobody answers behind the API server's proxy, as far as the operator knows."""
+    said = refusal(response)
+    if isinstance(said, ClusterForbidden) or response.status_code == 401:
+        return said
+    ready = company.condition("Ready").get("message", "the operator has not looked at it yet")
+    sentence = f"the gateway of company {company.namespace}/{company.name} does not answer ({said.message}); {ready}"
+    if company.resource.get("spec", {}).get("paused"):
+        resume = f"kubectl aicompany resume {company.name} -n {company.namespace}"
+        sentence += f"; it is paused, so the operator repairs nothing until: {resume}"
+    return CompanyNotRunning(sentence)
 
 
 def _refuse_resting(company: CompanyThere) -> None:
@@ -100,7 +125,7 @@ async def token_of(api: ClusterApi, company: CompanyThere) -> str | None:
     if given:
         return given
     named = company.resource.get("spec", {}).get("gateway", {}).get("tokenSecret")
-    secret, key = (named["name"], named["key"]) if named else (f"{company.name}-credentials", "token")
+    secret, key = (named["name"], named["key"]) if named else (child_name(company.name, "credentials"), "token")
     try:
         data = (await api.core(company.namespace, "secrets", secret)).get("data", {})
         return base64.b64decode(data[key]).decode().strip()

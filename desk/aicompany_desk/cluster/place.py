@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from aicompany.errors import NotPossible, UserError
+from aicompany.errors import CompanyNotRunning, NotPossible
 
 
-class ClusterUnusable(UserError):
+class ClusterUnusable(CompanyNotRunning):
     """No cluster can be reached from here: no kubeconfig, no client, or the API server does not answer."""
 
     code: ClassVar[str] = "cluster_unusable"
