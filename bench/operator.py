@@ -86,7 +86,7 @@ def opened(light: LightCluster) -> Cluster:
 
 def prepare(light: LightCluster, cluster: Cluster, port: int) -> None:
     control_plane.apply(light.plane, CRD.read_text(encoding="utf-8"))
-    control_plane.kubectl(light.plane, "wait", "--for=condition=Established", f"--filename={CRD}", "--timeout=30s")
+    wait_for(cluster.knows_companies, 1, "the definition of companies", seconds=60, pause_seconds=0.2)
     cluster.create_namespace(HOME)
     for number in range(NAMESPACES):
         namespace = namespace_of(number)

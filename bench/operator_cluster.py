@@ -82,6 +82,10 @@ class Cluster:
     def create_company(self, number: int) -> None:
         self.create(COMPANY.path(namespace_of(number)), company(number))
 
+    def knows_companies(self) -> bool:
+        """Whether the definition is established."""
+        return self._client.get(_everywhere(COMPANY)).status_code == 200
+
     def ready(self) -> int:
         """How many companies are Ready, by the column that `kubectl get` shows."""
         table = self._get(_everywhere(COMPANY), _TABLE, includeObject="None")
