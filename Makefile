@@ -1,13 +1,13 @@
 # What can be done here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test unit check fmt lock docs bench clean setup setup-dev servers crash race cluster cluster-down
+.PHONY: help run test unit check fmt lock docs bench bench-operator clean setup setup-dev servers crash race cluster cluster-down
 
 BIN := .venv/bin
 RUN_STAMP := .venv/.run-ready
 DEV_STAMP := .venv/.dev-ready
 
 help: ## List what can be done
-	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 run: $(RUN_STAMP) ## Set up, then carry out the example order and print its result
 	@$(BIN)/aicompany run examples/company.yaml examples/orders/release-notes.yaml
@@ -36,6 +36,9 @@ fmt: $(DEV_STAMP) ## Format the code
 
 bench: $(DEV_STAMP) servers ## Measure, and print each figure beside its goal
 	@for bench in store company model footprint broker rate_limits; do $(BIN)/python -m bench.$$bench || exit 1; done
+
+bench-operator: $(DEV_STAMP) ## Measure the operator with 300 companies on a control plane of its own
+	@$(BIN)/python -m bench.operator --steady-seconds 120
 
 race: $(DEV_STAMP) servers ## Race our worker against Celery, Dramatiq, FastStream and Taskiq
 	@$(BIN)/python -m bench.peers --write
