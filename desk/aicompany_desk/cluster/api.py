@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx2
 import yaml
 
-from aicompany.errors import NotFound
+from aicompany.errors import NotFound, NotPossible
 from aicompany_desk.cluster.place import ClusterForbidden, ClusterPlace, ClusterUnusable
 
 _TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
@@ -105,7 +105,7 @@ def _line_of(error: Exception) -> str:
 
 
 class ClusterApi:
-    """The few calls that commands need. Raises `ClusterUnusable`, `ClusterForbidden`, `NotFound`."""
+    """The few calls that commands need. Raises `ClusterUnusable`, `ClusterForbidden`, `NotFound`, `NotPossible`."""
 
     def __init__(self, login: Login, http: httpx2.AsyncClient) -> None:
         self.login = login
@@ -191,13 +191,15 @@ async def _is_status(response: httpx2.Response) -> bool:
         return False
 
 
-def refusal(response: httpx2.Response) -> ClusterUnusable | ClusterForbidden | NotFound:
+def refusal(response: httpx2.Response) -> ClusterUnusable | NotPossible | NotFound:
     """The API server's no, as one of our errors."""
     try:
         message = str(response.json()["message"])
     except (ValueError, KeyError, TypeError):
         message = f"the API server answered {response.status_code}"
     match response.status_code:
+        case 400:
+            return NotPossible(message)
         case 401:
             return ClusterUnusable(f"the API server does not know this user ({message}); log in again")
         case 403:

@@ -33,11 +33,11 @@ class CompanyThere:
         return next((dict(each) for each in conditions if each["type"] == kind), {})
 
 
-async def find(api: ClusterApi, name: str | None) -> CompanyThere:
+async def find(api: ClusterApi, name: str | None, *, changes: bool = False) -> CompanyThere:
     """The company of this name in the namespace, else the only one of it in the cluster; without a name, the only one.
 
-    A namespace that was asked for is not left. Raises `CompanyNotRunning` when there is none or more than one could be
-    meant.
+    A namespace that was asked for is not left; nor is the context's, when the company is to be changed. Raises
+    `CompanyNotRunning` when there is none or more than one could be meant.
     """
     namespace = api.login.namespace
     if name is not None:
@@ -46,16 +46,13 @@ async def find(api: ClusterApi, name: str | None) -> CompanyThere:
         except NotFound:
             pass
     found = await _all(api)
-    fitting = [
-        each
-        for each in found
-        if name in {None, each.name} and (not api.login.is_namespace_named or each.namespace == namespace)
-    ]
+    is_bound = changes or api.login.is_namespace_named
+    fitting = [each for each in found if name in {None, each.name} and (not is_bound or each.namespace == namespace)]
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
         wanted = f"company {name}" if name else "company"
-        place = f"namespace {namespace} of " if api.login.is_namespace_named else ""
+        place = f"namespace {namespace} of " if is_bound else ""
         there = ", ".join(f"{each.namespace}/{each.name}" for each in found)
         known = f"; there are {there}" if there else ""
         raise CompanyNotRunning(f"there is no {wanted} in {place}the cluster at {api.login.host}{known}")

@@ -4,10 +4,11 @@ import asyncio
 
 import click
 
-from aicompany.errors import NotFound
+from aicompany.errors import NotFound, NotPossible
 from aicompany_desk.cli.options import cluster_options, cluster_place
 from aicompany_desk.cluster.api import ClusterApi, cluster_api
 from aicompany_desk.cluster.company import CompanyThere, find
+from aicompany_desk.cluster.place import ClusterForbidden
 
 _LABEL = "aicompany.io"
 
@@ -30,9 +31,14 @@ async def _logs(name: str, role: str | None, agent: str | None, follow: bool, ta
         pods = await _pods(api, company, role, agent)
         if not pods:
             raise NotFound(f"company {company.namespace}/{company.name} has no such pod; see kubectl aicompany status")
-        async with asyncio.TaskGroup() as group:
-            for pod in pods:
-                group.create_task(_print(api, company.namespace, pod, follow=follow, tail=tail))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for pod in pods:
+                    group.create_task(_print(api, company.namespace, pod, follow=follow, tail=tail))
+        except BaseExceptionGroup as failed:
+            if failed.subgroup(BrokenPipeError):
+                raise BrokenPipeError from failed
+            raise
     return 0
 
 
@@ -48,5 +54,8 @@ async def _print(api: ClusterApi, namespace: str, pod: str, *, follow: bool, tai
         async with api.log_of(namespace, pod, follow=follow, tail=tail) as lines:
             async for line in lines:
                 click.echo(f"{pod}  {line}")
-    except NotFound:
-        click.echo(f"{pod}  (it is gone)", err=True)
+    except ClusterForbidden:
+        raise
+    except (NotFound, NotPossible) as error:
+        # It is gone, or has not started: no reason to keep the others' lines back.
+        click.echo(f"{pod}  ({error.message})", err=True)

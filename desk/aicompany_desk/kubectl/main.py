@@ -1,5 +1,7 @@
 """`kubectl aicompany`: kubectl finds it by its name on the PATH."""
 
+import io
+import os
 import sys
 
 import click
@@ -27,6 +29,9 @@ for command in COMMANDS:
 
 def main() -> None:
     """The entry point; the exit codes are those of `aicompany`."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that cannot show a sign gets another one rather than nothing at all.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(standalone_mode=False, prog_name="kubectl aicompany")
     except click.ClickException as error:
@@ -35,6 +40,10 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output left; that is no mistake of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     except Exception as error:  # noqa: BLE001 - the last stop: a person gets a sentence, never a trace
         sys.exit(explain(error))
     sys.exit(code if isinstance(code, int) else 0)

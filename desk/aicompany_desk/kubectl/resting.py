@@ -46,7 +46,7 @@ def wake(name: str) -> int:
 def _set(name: str, field: str, value: bool, said: str) -> int:
     async def change() -> str:
         async with cluster_api(cluster_place()) as api:
-            company = await find(api, name)
+            company = await find(api, name, changes=True)
             await api.patch_company(company.namespace, company.name, {"spec": {field: value}})
             return f"{company.namespace}/{company.name}"
 

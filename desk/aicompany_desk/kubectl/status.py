@@ -5,10 +5,12 @@ from typing import Any
 
 import click
 
+from aicompany.observation import Unknown
 from aicompany_desk.cli.options import cluster_options, cluster_place, output_option
 from aicompany_desk.cli.printing import fields, print_data, shortened, table
 from aicompany_desk.cluster.api import ClusterApi, cluster_api
 from aicompany_desk.cluster.company import CompanyThere, find
+from aicompany_desk.cluster.place import ClusterForbidden
 
 _EVENTS_MAX = 10
 
@@ -26,15 +28,19 @@ async def _status(name: str | None, output: str) -> int:
     async with cluster_api(cluster_place()) as api:
         company = await find(api, name)
         events = await events_of(api, company)
-    told = {"company": f"{company.namespace}/{company.name}", **company.resource.get("status", {}), "events": events}
+    status = company.resource.get("status", {})
+    told = {"company": f"{company.namespace}/{company.name}", **status, **events_told(events)}
     print_data(told, output, text_of(company, events))
     return 0
 
 
-async def events_of(api: ClusterApi, company: CompanyThere) -> list[dict[str, Any]]:
-    """What the cluster was told of the company, newest last."""
+async def events_of(api: ClusterApi, company: CompanyThere) -> list[dict[str, Any]] | Unknown:
+    """What the cluster was told of the company, newest last; why it is unknown, for who may not read Events."""
     selector = f"involvedObject.uid={company.resource['metadata']['uid']}"
-    found = (await api.core(company.namespace, "events", fieldSelector=selector)).get("items", ())
+    try:
+        found = (await api.core(company.namespace, "events", fieldSelector=selector)).get("items", ())
+    except ClusterForbidden as error:
+        return Unknown(error.message)
     events = [
         {
             "at": event.get("lastTimestamp") or event["metadata"]["creationTimestamp"],
@@ -47,7 +53,12 @@ async def events_of(api: ClusterApi, company: CompanyThere) -> list[dict[str, An
     return sorted(events, key=lambda event: str(event["at"]))[-_EVENTS_MAX:]
 
 
-def text_of(company: CompanyThere, events: list[dict[str, Any]]) -> str:
+def events_told(events: list[dict[str, Any]] | Unknown) -> dict[str, Any]:
+    """As data: unknown is not the same as none."""
+    return {"events": None, "eventsUnknown": events.why} if isinstance(events, Unknown) else {"events": events}
+
+
+def text_of(company: CompanyThere, events: list[dict[str, Any]] | Unknown) -> str:
     """As a page."""
     status = company.resource.get("status", {})
     ready = company.condition("Ready")
@@ -74,6 +85,8 @@ def text_of(company: CompanyThere, events: list[dict[str, Any]]) -> str:
     ]
     if groups:
         parts.append(table(("GROUP", "READY", "QUEUED", "LAST DECISION"), groups, ""))
+    if isinstance(events, Unknown):
+        return "\n\n".join([*parts, f"Events are not known: {events.why}"])
     told = [(each["at"], each["type"], each["reason"], shortened(each["message"], 90)) for each in events]
     if told:
         parts.append(table(("EVENT", "TYPE", "REASON", "MESSAGE"), told, ""))

@@ -200,8 +200,7 @@ class _Routes:
         answer = web.StreamResponse(headers={"Content-Type": "text/plain"})
         await answer.prepare(request)
         tail = int(request.query.get("tailLines", len(lines)))
-        for line in lines[len(lines) - min(tail, len(lines)) :]:
-            await answer.write(f"{line}\n".encode())
+        await answer.write("".join(f"{line}\n" for line in lines[len(lines) - min(tail, len(lines)) :]).encode())
         if request.query.get("follow") == "true":
             await asyncio.Event().wait()
         await answer.write_eof()
