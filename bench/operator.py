@@ -5,9 +5,12 @@ the operator asks external servers only whether somebody is there.
 """
 
 import argparse
+import os
+import signal
 import socketserver
 import ssl
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -34,6 +37,8 @@ OBSERVED_SECONDS_MAX = 600.0
 SETTLED_SECONDS_MAX = 300.0
 BACK_SECONDS_MAX = 60.0
 DELETIONS = 5
+DEPLOYMENTS = 6
+"""Of each company: gateway, planner, deliverer, dialog, and its two agents."""
 _QUIET_SECONDS = 15.0
 """So long nothing is written before the steady state counts as begun."""
 _MIB = 2**20
@@ -107,11 +112,17 @@ def first_apply(bench: Bench) -> None:
     for number in range(bench.companies):
         bench.cluster.create_company(number)
     applied = time.monotonic() - begun
+    wait_for(
+        bench.cluster.deployments, bench.companies * DEPLOYMENTS,
+        "Deployments", seconds=READY_SECONDS_MAX, pause_seconds=1.0,
+    )  # fmt: skip
+    made = time.monotonic() - begun
     wait_for(bench.cluster.ready, bench.companies, "companies ready", seconds=READY_SECONDS_MAX, pause_seconds=1.0)
     took, metrics = time.monotonic() - begun, bench.operator.metrics()
     reconciles = metrics.total("aicompany_operator_reconciles_total")
     figure("first apply to all Ready", "-", f"{took:.1f} s")
     figure("  of it to hand them to the API server", "-", f"{applied:.1f} s")
+    figure("  of it until all Deployments are there", "-", f"{made:.1f} s")
     figure("  reconciles a company", "-", f"{reconciles / bench.companies:.1f}")
     figure("  CPU of the operator a company", "-", f"{(bench.operator.busy_seconds - busy) / bench.companies:.2f} s")
     figure_of_reconciles("  p99 of a reconcile meanwhile", metrics)
@@ -189,6 +200,7 @@ def figure_of_reconciles(what: str, metrics: Metrics, since: Metrics | None = No
 
 def measure(companies: int, steady_seconds: float) -> None:
     heading(f"the operator with {companies:,} companies")
+    figure(f"load of the machine beforehand, {os.cpu_count()} cores", "-", f"{os.getloadavg()[0]:.1f}")
     with (
         tempfile.TemporaryDirectory(prefix="aicompany-bench-") as folder,
         listening() as port,
@@ -216,6 +228,8 @@ def main() -> None:
     parser.add_argument("--companies", type=int, default=300, help="how many")
     parser.add_argument("--steady-seconds", type=float, default=600.0, help="length of the steady state")
     chosen = parser.parse_args()
+    # Otherwise the cluster would outlive a bench that is told to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))
     measure(chosen.companies, chosen.steady_seconds)
 
 

@@ -92,6 +92,10 @@ class Cluster:
         place = [column["name"] for column in table["columnDefinitions"]].index(_READY_COLUMN)
         return sum(row["cells"][place] == "True" for row in table.get("rows") or ())
 
+    def deployments(self) -> int:
+        """How many there are."""
+        return sum(1 for _ in self._metadata(DEPLOYMENT))
+
     def versions(self) -> Versions:
         """Of companies and of all that they are made of, pods included."""
         return {
