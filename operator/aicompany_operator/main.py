@@ -40,8 +40,6 @@ from aicompany_operator.telemetry.metrics import OperatorMetrics
 log = structlog.get_logger()
 
 _LEFTOVERS_SECONDS = 30.0
-_SETTLE_SECONDS = 5.0
-"""So long kopf's tasks may take to end."""
 _EXIT_SETTINGS = 2
 IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
 """Set in every pod."""
@@ -205,10 +203,13 @@ def _kopf_settings() -> kopf.OperatorSettings:
     chosen.watching.server_timeout = 60
     chosen.watching.inactivity_timeout = 70
     chosen.watching.connect_timeout = 10
+    # Thousands of pods in one answer would be held twice, as text and as objects.
+    chosen.watching.chunk_size = 500
     chosen.networking.request_timeout = 30
     chosen.networking.error_backoffs = (1, 1, 2, 3, 5, 5, 5, 5)
     chosen.execution.max_workers = 2
-    chosen.process.ultimate_exiting_timeout = _SETTLE_SECONDS
+    # The Lease is given back after kopf has ended; who does not want to wait so long is the kubelet.
+    chosen.process.ultimate_exiting_timeout = None
     chosen.background.cancellation_polling = 5
     return chosen
 

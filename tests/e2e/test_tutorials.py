@@ -11,7 +11,8 @@ import pytest
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
-TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+TUTORIALS = sorted(page for page in (ROOT / "docs" / "tutorials").glob("*.md") if page.stem != "on-a-cluster")
+"""The one that needs a cluster is tried on one, in tests/e2e_cluster."""
 SERVERS = {
     "AICOMPANY_BROKER__URL": "rabbitmq_url",
     "AICOMPANY_STORE__URL": "postgres_url",

@@ -25,19 +25,26 @@ async def clean_up(company: CompanyRef, tools: Tools) -> tuple[str, ...]:
 
     Idempotent. Raises `ApiUnavailable`, `NotLeading`.
     """
-    await _end_pods(company, tools)
+    await _delete_deployments(company, tools)
     left = await asyncio.gather(*(_removed(name, places, company) for name, places in tools.places.items()))
+    await _hurry_pods(company, tools)
     servers = tuple(name for name in left if name is not None)
     if servers:
         await tools.leftovers.add(company, servers)
     return servers
 
 
-async def _end_pods(company: CompanyRef, tools: Tools) -> None:
-    """Work in hand is of no use any more: pods get a few seconds, not the time to drain."""
+async def _delete_deployments(company: CompanyRef, tools: Tools) -> None:
     for child in tools.watched.children(company):
         if child.key.kind == DEPLOYMENT.kind and child.owner == company.uid:
             await _unless_refused(tools.api.delete(DEPLOYMENT, company.namespace, child.key.name))
+
+
+async def _hurry_pods(company: CompanyRef, tools: Tools) -> None:
+    """Work in hand is of no use any more: pods get a few seconds, not the time to drain.
+
+    Not before the garbage collector had a moment for their ReplicaSets, which would make new ones.
+    """
     selector = f"{LABEL_COMPANY}={company.name}"
     await _unless_refused(tools.api.delete_all(POD, company.namespace, selector, grace_seconds=_PODS_GRACE_SECONDS))
 
