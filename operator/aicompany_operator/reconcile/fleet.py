@@ -3,12 +3,13 @@
 import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import structlog
 
 from aicompany.errors import PassingError
+from aicompany_operator.builders.credentials import credentials_name
 from aicompany_operator.kubernetes_api.errors import ApiRefused, ApiUnavailable, NotLeading
 from aicompany_operator.names import CompanyRef
 from aicompany_operator.reconcile.company import company_of, ref_of
@@ -149,11 +150,19 @@ class Fleet:
             loop.wake()
 
     def wake_users_of(self, namespace: str, secret: str) -> None:
-        """A Secret changed: those that use it look again."""
+        """A Secret changed: those that use it, or wait for it, look again.
+
+        Not every company of the namespace that is unwell: a hundred that begin together would wake each other.
+        """
         for loop in self._loops.values():
-            is_unwell_there = loop.ref.namespace == namespace and not loop.memory.was_well
-            if is_unwell_there or (namespace, secret) in loop.memory.values:
+            if loop.ref.namespace == namespace and self._concerns(loop, secret):
                 loop.wake()
+
+    def _concerns(self, loop: CompanyLoop, secret: str) -> bool:
+        if (loop.ref.namespace, secret) in loop.memory.values or secret == credentials_name(loop.ref):
+            return True
+        body = self.bodies.get((loop.ref.namespace, loop.ref.name))
+        return body is not None and secret in _secrets_named(body["spec"])
 
     def loop_of(self, ref: CompanyRef) -> CompanyLoop:
         """The company's loop, made when it is not there yet."""
@@ -165,6 +174,15 @@ class Fleet:
             await self.loop_of(ref).run()
         finally:
             self._loops.pop(ref, None)
+
+
+def _secrets_named(section: Mapping[str, Any]) -> Iterator[str]:
+    """Names of the Secrets that a specification names, in `…Secret: {name, key}`, valid or not."""
+    for entry, value in section.items():
+        if isinstance(value, Mapping):
+            if entry.endswith("Secret"):
+                yield str(value.get("name"))
+            yield from _secrets_named(value)
 
 
 def _matters(before: Mapping[str, Any], after: Mapping[str, Any], written: Mapping[str, Any] | None) -> bool:
