@@ -9,7 +9,7 @@ from aicompany_operator.handlers.watched import Indices
 from aicompany_operator.kubernetes_api.errors import ApiUnavailable, NotLeading
 from aicompany_operator.kubernetes_api.resources import APPLIED, POD, SECRET, Resource
 from aicompany_operator.names import GROUP, LABEL_COMPANY, PLURAL, VERSION
-from aicompany_operator.observed.child import Child, child_of, seen_pod
+from aicompany_operator.observed.child import Child, child_of, companies_of, seen_pod
 from aicompany_operator.observed.seen import SeenPod
 from aicompany_operator.reconcile.company import ref_of
 from aicompany_operator.reconcile.deletion import clean_up
@@ -67,11 +67,15 @@ def _index_secrets(registry: kopf.OperatorRegistry, fleet: Fleet) -> None:
 
 
 def _wake(registry: kopf.OperatorRegistry, fleet: Fleet) -> None:
-    def child_changed(namespace: str | None, labels: kopf.Labels, **_: Any) -> None:
-        fleet.wake(str(namespace), labels[LABEL_COMPANY])
+    def child_changed(body: kopf.Body, namespace: str | None, **_: Any) -> None:
+        for company in companies_of(body["metadata"]):
+            fleet.wake(str(namespace), company)
+
+    def is_child(body: kopf.Body, **_: Any) -> bool:
+        return bool(companies_of(body["metadata"]))
 
     for resource in (*APPLIED, POD):
-        kopf.on.event(*_address(resource), id="child-changed", labels=_LABELLED, registry=registry)(child_changed)
+        kopf.on.event(*_address(resource), id="child-changed", when=is_child, registry=registry)(child_changed)
 
 
 def _follow_companies(registry: kopf.OperatorRegistry, fleet: Fleet, indices: Indices) -> None:

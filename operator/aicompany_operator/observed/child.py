@@ -2,11 +2,12 @@
 
 import json
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from aicompany.ports.cluster import WorkerGroup
-from aicompany_operator.names import LABEL_AGENT, LABEL_ROLE
+from aicompany_operator.names import KIND, LABEL_AGENT, LABEL_COMPANY, LABEL_ROLE
 from aicompany_operator.observed.seen import Reason, SeenDeployment, SeenPod, Trouble
 
 _CRASHES_MIN = 2
@@ -50,6 +51,16 @@ def controller_of(body: dict[str, Any]) -> str | None:
     """The uid of the object's controller, `None` when it has none."""
     owners = body["metadata"].get("ownerReferences", ())
     return next((owner["uid"] for owner in owners if owner.get("controller")), None)
+
+
+def companies_of(metadata: Mapping[str, Any]) -> frozenset[str]:
+    """Names of the companies an object has to do with: the one its label names, and the one that owns it.
+
+    They are one and the same, until somebody changes the label by hand.
+    """
+    labelled = metadata.get("labels", {}).get(LABEL_COMPANY)
+    owners = {owner["name"] for owner in metadata.get("ownerReferences", ()) if owner["kind"] == KIND}
+    return frozenset(owners | ({labelled} if labelled else set()))
 
 
 def group_of_labels(labels: dict[str, str]) -> WorkerGroup:

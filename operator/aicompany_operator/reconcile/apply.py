@@ -2,21 +2,31 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 import structlog
 
 from aicompany_operator.builders.blueprint import Manifest
 from aicompany_operator.kubernetes_api.client import KubernetesApi
 from aicompany_operator.kubernetes_api.errors import ApiRefused
-from aicompany_operator.kubernetes_api.resources import BY_KIND, DEPLOYMENT
+from aicompany_operator.kubernetes_api.resources import (
+    BY_KIND,
+    CONFIG_MAP,
+    DEPLOYMENT,
+    NETWORK_POLICY,
+    SECRET,
+    SERVICE_ACCOUNT,
+)
 from aicompany_operator.names import CompanyRef
 from aicompany_operator.observed.child import Child, ChildKey, child_of, controller_of
-from aicompany_operator.observed.differences import differences
+from aicompany_operator.observed.differences import correction, differences
 from aicompany_operator.observed.seen import Reason, Trouble
 
 log = structlog.get_logger()
 
 _PLACES_TOLD = 5
+_GROUND = frozenset({CONFIG_MAP.kind, SECRET.kind, SERVICE_ACCOUNT.kind, NETWORK_POLICY.kind})
+"""What pods stand on: with somebody else's they would read another's file or have no wall, so none are made."""
 
 
 @dataclass(slots=True)
@@ -39,8 +49,9 @@ class Applier:
     async def apply(self, wanted: tuple[Manifest, ...], known: Mapping[ChildKey, Child], *, hold: bool) -> Applied:
         """Write what differs, in order, then delete what is no longer wanted.
 
-        `hold`: Deployments that are not there yet are not made. Raises `ApiUnavailable`, `NotLeading`; what the API
-        server refuses becomes a trouble, and the rest goes on.
+        `hold`: Deployments that are not there yet are not made; nor are they when what pods stand on cannot be
+        made. Raises `ApiUnavailable`, `NotLeading`; what the API server refuses becomes a trouble, and the rest
+        goes on.
         """
         applied = Applied(children=dict(known))
         names = set()
@@ -49,12 +60,14 @@ class Applier:
             names.add(key)
             if hold and key.kind == DEPLOYMENT.kind and key not in known:
                 continue
+            troubles = len(applied.troubles)
             try:
                 await self._apply_one(key, manifest, known.get(key), applied)
             except ApiRefused as refused:
                 applied.troubles.append(_refusal(key, refused))
                 if refused.is_terminating:
                     return applied
+            hold = hold or (key.kind in _GROUND and len(applied.troubles) > troubles)
         for key, child in known.items():
             if key not in names and child.owner == self._company.uid and not child.is_ending:
                 await self._remove(key, child, applied)
@@ -79,6 +92,9 @@ class Applier:
         if live and not places:
             return
         answer = await self._api.apply(resource, manifest)
+        if any(differences(manifest, answer)):
+            patch = cast("Manifest", correction(manifest, answer))
+            answer = await self._api.merge(resource, self._company.namespace, key.name, patch)
         applied.children[key] = child_of(answer | {"kind": key.kind})
         applied.written += 1
         log.info(

@@ -79,6 +79,8 @@ class CredentialsKeeper:
         self._own: dict[str, str] = {}
         self._stamps: dict[SecretKey, str] = {}
         self._troubles: list[Trouble] = []
+        self._is_taken = False
+        """Whether the Secret of the company's name is somebody else's."""
 
     async def collect(self, *, may_act: bool) -> Credentials:
         """Find or make everything. Raises `ApiUnavailable`, `ApiRefused`; all else becomes a trouble.
@@ -86,6 +88,8 @@ class CredentialsKeeper:
         `may_act` false: nothing is made on any server (the company is paused).
         """
         before = await self._own_values()
+        # A password that cannot be kept would be another one at every look.
+        may_act = may_act and not self._is_taken
         self._own[TOKEN] = before.get(TOKEN) or self._tools.draw_password()
         broker, store = self._servers()
         broker_key, broker_url = await self._server(broker, before, may_act=may_act)
@@ -130,10 +134,12 @@ class CredentialsKeeper:
         if secret is None:
             return {}
         if controller_of(secret) != self._company.uid:
+            self._is_taken = True
             self._trouble(
                 Reason.NAME_TAKEN,
                 f"Secret {self._own_name} is there and not this company's; delete it, or name the company otherwise",
             )
+            return {}
         return values_of(secret)
 
     async def _server(

@@ -142,6 +142,8 @@ class Fleet:
         body = self.bodies.get((ref.namespace, ref.name))
         if body is not None and ref_of(body) == ref:
             del self.bodies[ref.namespace, ref.name]
+        # The clean-up takes a turn of the loop, and makes one when the company's own has ended before.
+        self._loops.pop(ref, None)
 
     def wake(self, namespace: str, company: str) -> None:
         """Something of the company changed."""
@@ -170,10 +172,12 @@ class Fleet:
 
     async def live(self, ref: CompanyRef) -> None:
         """Run a company's loop until cancelled."""
+        loop = self.loop_of(ref)
         try:
-            await self.loop_of(ref).run()
+            await loop.run()
         finally:
-            self._loops.pop(ref, None)
+            if self._loops.get(ref) is loop:
+                del self._loops[ref]
 
 
 def _secrets_named(section: Mapping[str, Any]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.unit.operator.builders.blueprints import blueprint_of
 
 from aicompany_operator.builders.company import build_all
-from aicompany_operator.observed.differences import differences
+from aicompany_operator.observed.differences import correction, differences
 
 WORDS = st.text("abcd", min_size=1, max_size=3)
 LEAVES = st.one_of(WORDS, st.integers(0, 9), st.booleans())
@@ -98,3 +98,29 @@ def test_every_value_of_a_built_company_is_looked_at():
             (holder, key) = next((holder, key) for found, holder, key in leaves(live) if found == place)
             holder[key] = "changed by hand"
             assert list(differences(manifest, live)) == [place], manifest["kind"]
+
+
+@pytest.mark.parametrize("place", ["data", "selector", "matchLabels", "podSelector"])
+def test_what_is_added_to_a_selector_or_to_data_is_a_difference(place):
+    wanted, live = {"spec": {place: {"a": "b"}}}, {"spec": {place: {"a": "b", "by": "hand"}}}
+    assert list(differences(wanted, live)) == [f"spec.{place}.by"]
+    assert correction(wanted, live) == {"spec": {place: {"a": "b", "by": None}}}
+
+
+def merge_patched(live, patch):
+    """RFC 7386."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(live) if isinstance(live, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge_patched(merged.get(key), value)
+    return merged
+
+
+@given(MANIFESTS, MANIFESTS)
+def test_what_is_corrected_does_not_differ(wanted, other):
+    wanted, live = {"spec": wanted, "data": {"a": "b"}}, {"spec": other, "data": {"c": "d"}}
+    assert list(differences(wanted, merge_patched(live, correction(wanted, live)))) == []
