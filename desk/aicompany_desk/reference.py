@@ -13,6 +13,7 @@ from aicompany.spec.company import AICompany
 from aicompany.spec.reference import reference_page
 from aicompany_desk.cli.exit_codes import MEANING, code_of
 from aicompany_desk.cli.main import COMMANDS, cli
+from aicompany_desk.kubectl.main import COMMANDS as KUBECTL_COMMANDS
 from aicompany_workers.telemetry.metrics import WorkerMetrics
 
 
@@ -20,10 +21,21 @@ def cli_page() -> str:
     """Every command with its help."""
     parts = ["# Command line\n", "Made from the commands' own help.\n"]
     context = click.Context(cli, info_name="aicompany")
-    for path, command in _commands(context):
-        with click.Context(command, info_name=path, max_content_width=100) as ctx:
-            parts.append(f"## {path}\n\n```text\n{command.get_help(ctx).rstrip()}\n```\n")
-    return "\n".join(parts)
+    return "\n".join([*parts, *(_section(path, command) for path, command in _commands(context))])
+
+
+def kubectl_page() -> str:
+    """Every command of the kubectl plug-in with its help."""
+    head = (
+        "# kubectl aicompany\n\nMade from the commands' own help. kubectl finds the plug-in by its name on the `PATH`; "
+        "it comes with\n`pip install 'aicompany[kubernetes]'`.\n"
+    )
+    return "\n".join([head, *(_section(f"kubectl aicompany {command.name}", command) for command in KUBECTL_COMMANDS)])
+
+
+def _section(path: str, command: click.Command) -> str:
+    with click.Context(command, info_name=path, max_content_width=100) as ctx:
+        return f"## {path}\n\n```text\n{command.get_help(ctx).rstrip()}\n```\n"
 
 
 def _commands(context: click.Context) -> Iterator[tuple[str, click.Command]]:
@@ -76,6 +88,7 @@ def schema_page() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "configuration.md": reference_page,
     "cli.md": cli_page,
+    "kubectl.md": kubectl_page,
     "exit-codes.md": exit_codes_page,
     "metrics.md": metrics_page,
     "company.schema.json": schema_page,

@@ -96,16 +96,30 @@ def test_what_is_mounted_is_there():
             assert not source.startswith("./") or (PLACE / source).is_file()
 
 
-def test_the_image_runs_as_nobody_special_with_what_was_locked():
+def test_compose_runs_the_workers_image():
+    assert {service["build"]["target"] for service in OURS.values()} == {"worker"}
+
+
+def stages():
+    """The Dockerfile's stages by name: what each stands on, and its text."""
     text = (ROOT / "Dockerfile").read_text()
-    bases = set(re.findall(r"^FROM (\S+)", text, re.MULTILINE))
-    assert bases == {"${BASE_IMAGE}", "tools"}
-    assert "ARG BASE_IMAGE=python:3.13-slim" in text
-    installs = re.findall(r"install ([^\n]*\.lock)", text)
-    assert installs
-    assert all("--require-hashes" in install for install in installs)
-    for stage in text.split("\nFROM ")[-2:]:
-        assert re.search(r"^USER 10001:10001$", stage, re.MULTILINE)
-        assert stage.index("USER 10001:10001") < stage.index("ENTRYPOINT")
-    for source in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE):
+    found = re.findall(r"^FROM (\S+) AS (\S+)\n(.*?)(?=^FROM |\Z)", text, re.MULTILINE | re.DOTALL)
+    return {name: (below, content) for below, name, content in found}
+
+
+@pytest.mark.parametrize(("target", "command"), [("worker", "aicompany"), ("operator", "aicompany-operator")])
+def test_the_image_runs_as_nobody_special_with_what_was_locked(target, command):
+    known = stages()
+    below, content = known[target]
+    assert known[below][0] == "${BASE_IMAGE}"
+    assert content.index("USER 10001:10001") < content.index(f'ENTRYPOINT ["{command}"]')
+    assert "pip" not in content
+    assert f"--require-hashes -r /tmp/{target}.lock" in known[f"{target}-environment"][1]
+    assert list(known)[-1] == "worker", "what is built when no target is named"
+
+
+def test_the_image_is_made_of_what_is_there():
+    sources = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert sources
+    for source in sources:
         assert all((ROOT / path).exists() for path in source.split())

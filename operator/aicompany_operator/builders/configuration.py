@@ -29,6 +29,8 @@ _PLANNING_ROLES = frozenset({"pm", "gateway"})
 _CLUSTER_ONLY = ("pods", "paused", "hibernated")
 _SERVERS = ("broker", "store", "cache")
 _STAMP_CHARACTERS = 16
+_LINE_BREAKS = frozenset("\x85\u2028\u2029")
+"""Line breaks to YAML, and unescaped it would read them as spaces."""
 
 
 def configuration_name(company: CompanyRef) -> str:
@@ -48,8 +50,13 @@ def build_configuration(blueprint: Blueprint) -> Manifest:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": metadata_of(blueprint.company, configuration_name(blueprint.company)),
-        "data": {COMPANY_FILE: yaml.safe_dump(document, sort_keys=False, allow_unicode=True)},
+        "data": {COMPANY_FILE: _as_yaml(document)},
     }
+
+
+def _as_yaml(document: dict[str, Any]) -> str:
+    is_readable = _LINE_BREAKS.isdisjoint(json.dumps(document, ensure_ascii=False))
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=is_readable)
 
 
 def spec_for_pods(blueprint: Blueprint) -> dict[str, Any]:

@@ -6,6 +6,7 @@ that leaves the number whole; binary suffixes stay binary.
 
 import re
 from fractions import Fraction
+from math import ceil
 
 _PARTS = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
 _DECIMAL = {"m": Fraction(1, 1000), "": Fraction(1), "k": Fraction(10**3), "M": Fraction(10**6), "G": Fraction(10**9),
@@ -27,6 +28,8 @@ def canonical(quantity: str) -> str:
 
 
 def _written(value: Fraction, scale: dict[str, Fraction]) -> str:
+    # Less than a thousandth is rounded up, as the API server does.
+    value = ceil(value / _DECIMAL["m"]) * _DECIMAL["m"]
     if value == 0:
         return "0"
     if scale is _BINARY and value < _BINARY_MIN:
@@ -34,5 +37,4 @@ def _written(value: Fraction, scale: dict[str, Fraction]) -> str:
     for suffix, size in sorted(scale.items(), key=lambda entry: entry[1], reverse=True):
         if (value / size).denominator == 1:
             return f"{value / size}{suffix}"
-    # Less than a thousandth is rounded up, as the API server does.
-    return f"{-(-value // _DECIMAL['m'])}m"
+    return f"{value / _DECIMAL['m']}m"

@@ -51,9 +51,7 @@ class OperatorMetrics:
         """A deleted company's places were removed, or left for later."""
         self._cleanups.labels(outcome).inc()
 
-    def watch(
-        self, *, companies: Callable[[], int], observed: Callable[[], int], leading: Callable[[], bool]
-    ) -> None:
+    def watch(self, *, companies: Callable[[], int], observed: Callable[[], int], leading: Callable[[], bool]) -> None:
         """Where the gauges look."""
         self._companies.set_function(companies)
         self._observed.set_function(observed)

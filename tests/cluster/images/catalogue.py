@@ -9,7 +9,6 @@ from tests.cluster.places import ROOT
 
 HERE = Path(__file__).parent
 
-BASE = "localhost/aicompany-base:12"
 WORKER = "localhost/aicompany-worker:dev"
 OPERATOR = "localhost/aicompany-operator:dev"
 MESSAGES_API = "localhost/aicompany-messages-api:dev"
@@ -31,8 +30,8 @@ class Image:
     dockerfile: Path
     inputs: tuple[Path, ...]
     """Files and folders that decide what is in it."""
-    base: str | None = None
-    """The image it stands on; `None`: the cluster's base for Python."""
+    base: "Image | None" = None
+    """The image it stands on; `None`: the builder's own foundation, which has Python."""
     target: str | None = None
     has_official: bool = False
     """Whether it can be pulled where there is a network."""
@@ -42,12 +41,14 @@ class Image:
         """Without registry and version."""
         return self.tag.rsplit("/", 1)[1].partition(":")[0]
 
-    def digest(self, below: str) -> str:
-        """Changes with its inputs and with the digest of the image it stands on."""
+    def digest(self, foundation: str) -> str:
+        """Changes with its inputs, with those of the image it stands on, and with what is below all of them."""
+        below = foundation if self.base is None else self.base.digest(foundation)
         whole = hashlib.sha256(f"{self.tag} {self.target} {below}".encode())
         for path in sorted(file for place in self.inputs for file in _files(place)):
-            whole.update(str(path.relative_to(ROOT)).encode())
-            whole.update(path.read_bytes())
+            content = path.read_bytes()
+            whole.update(f"\n{path.relative_to(self.context)} {len(content)}\n".encode())
+            whole.update(content)
         return whole.hexdigest()[:16]
 
 
@@ -60,25 +61,29 @@ def _files(place: Path) -> Iterator[Path]:
             yield path
 
 
-_OURS = tuple(ROOT / source for source in _SOURCES)
-
-
 def _server(tag: str, folder: str) -> Image:
     place = HERE / folder
     return Image(tag, place, place / "Dockerfile", (place,), has_official=True)
 
 
+def _ours(tag: str, target: str) -> Image:
+    return Image(tag, ROOT, ROOT / "Dockerfile", tuple(ROOT / source for source in _SOURCES), target=target)
+
+
+_WORKER = _ours(WORKER, "worker")
+_TESTS = ROOT / "tests"
+
 IMAGES: tuple[Image, ...] = (
     _server(RABBITMQ, "rabbitmq"),
     _server(POSTGRES, "postgres"),
-    Image(WORKER, ROOT, ROOT / "Dockerfile", _OURS, target="worker"),
-    Image(OPERATOR, ROOT, ROOT / "Dockerfile", _OURS, target="operator"),
+    _WORKER,
+    _ours(OPERATOR, "operator"),
     Image(
         MESSAGES_API,
-        ROOT / "tests",
+        _TESTS,
         HERE / "messages-api" / "Dockerfile",
-        (ROOT / "tests" / "messages_api", HERE / "messages-api", *_OURS),
-        base=WORKER,
+        (_TESTS / "messages_api", HERE / "messages-api"),
+        base=_WORKER,
     ),
 )
 """In the order in which they are built."""

@@ -8,7 +8,7 @@ from tests.messages_api.server import MessagesApi, Reply
 from tests.waiting import eventually
 
 from aicompany.caching.renewal import RenewalPolicy
-from aicompany.errors import HeldElsewhere, ModelUnavailable
+from aicompany.errors import AlreadyHandled, HeldElsewhere, ModelUnavailable
 from aicompany.ports.model import ModelMessage, ModelRequest, StopReason, TextBlock
 from aicompany.resilience.breaker import Breaker
 from aicompany.spec.servers import CacheSpec
@@ -105,8 +105,9 @@ async def test_errors_reach_all_and_are_not_kept(api, model):
     assert not (await model.answer(question())).cached
 
 
-async def test_a_message_that_is_in_other_hands_lets_go_of_itself_alone(api, claude, cache, clock):
-    holders = iter([HeldElsewhere("in the hands of another")])
+@pytest.mark.parametrize("error", [HeldElsewhere("in the hands of another"), AlreadyHandled("handled meanwhile")])
+async def test_a_message_that_is_in_other_hands_lets_go_of_itself_alone(api, claude, cache, clock, error):
+    holders = iter([error])
 
     async def claim():
         await asyncio.sleep(0)
@@ -115,7 +116,7 @@ async def test_a_message_that_is_in_other_hands_lets_go_of_itself_alone(api, cla
 
     model = CachedModel(ClaimedModel(claude, claim), cache, SPEC, clock)
     outcomes = await asyncio.gather(*(model.answer(question()) for _ in range(3)), return_exceptions=True)
-    assert isinstance(outcomes[0], HeldElsewhere)
+    assert outcomes[0] is error
     assert [outcome.text for outcome in outcomes[1:]] == ["a fine answer"] * 2
     assert len(api.requests) == 1
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from aicompany.ports.cluster import WorkerGroup
 from aicompany_operator.names import CompanyRef, child_name, database_name, deployment_name, server_name
 
-LABELS = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", fullmatch=True)
+LABELS = st.from_regex(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", fullmatch=True)
 NAMESPACES = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
 REFS = st.builds(CompanyRef, NAMESPACES, LABELS, st.just("uid"))
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")

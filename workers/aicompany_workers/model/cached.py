@@ -7,7 +7,7 @@ import structlog
 
 from aicompany.caching.keep import as_cached, may_be_kept
 from aicompany.caching.key import key_of
-from aicompany.errors import HeldElsewhere
+from aicompany.errors import AlreadyHandled, HeldElsewhere
 from aicompany.ports.cache import Cache
 from aicompany.ports.clock import Clock
 from aicompany.ports.model import Model, ModelAnswer, ModelRequest
@@ -37,7 +37,7 @@ class CachedModel:
             stale_seconds=spec.stale_seconds,
             clock=clock,
             # Of the message that asked first: the others are nobody else's, and want an answer.
-            own_errors=(HeldElsewhere,),
+            own_errors=(HeldElsewhere, AlreadyHandled),
         )
         self._answers: CachedFunction[[ModelRequest], ModelAnswer] = keep(self._ask)
 

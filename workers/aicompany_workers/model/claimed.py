@@ -31,7 +31,7 @@ class ClaimedModel:
         return self._model.is_offline
 
     async def answer(self, request: ModelRequest) -> ModelAnswer:
-        """Ask once. Raises `HeldElsewhere` besides what the model inside raises."""
+        """Ask once. Raises `HeldElsewhere` and `AlreadyHandled` besides what the model inside raises."""
         answered = self._answered()
         for asked, answer in answered:
             if asked == request:

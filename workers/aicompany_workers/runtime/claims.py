@@ -4,10 +4,14 @@ A message can be in two hands: it was published twice, or a connection was cut a
 process while the first still works on it. The effects of only one of them would be stored, but both would ask the
 model. So the first question that a message puts to the model claims the message; whoever finds it claimed by a
 process that is alive lets go of a copy, and waits with a redelivery until it is handled or its holder is gone.
+
+Before a message is sent out again under another id, retried or postponed, it is claimed as well. Whoever has got the
+claim looks whether the message was handled meanwhile: what it read of the store may be older than that, and the claim
+of a hand that has finished keeps nobody off.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -15,7 +19,7 @@ from typing import Protocol
 
 import structlog
 
-from aicompany.errors import HeldElsewhere
+from aicompany.errors import AlreadyHandled, HeldElsewhere
 from aicompany.ports.event_store import EventStore
 from aicompany.ports.model import ModelAnswer, ModelRequest
 from aicompany.ports.presence import Presence
@@ -38,6 +42,7 @@ class _Claim:
     """The claim of the message that is being handled in this context."""
 
     message_id: str
+    is_handled: Callable[[str], Awaitable[bool]]
     is_taken: bool = False
     answered: list[tuple[ModelRequest, ModelAnswer]] = field(default_factory=list)
     """What the model told this message, as long as it is in hand."""
@@ -57,9 +62,9 @@ class Claims:
     _in_hand: set[str] = field(default_factory=set)
 
     @contextmanager
-    def handling(self, message_id: str) -> Iterator[None]:
-        """While it is open, `take` is for this message."""
-        claim = _Claim(message_id)
+    def handling(self, message_id: str, is_handled: Callable[[str], Awaitable[bool]]) -> Iterator[None]:
+        """While it is open, `take` is for this message; `is_handled` says whether the store has what came of one."""
+        claim = _Claim(message_id, is_handled)
         token = _current.set(claim)
         try:
             yield
@@ -69,7 +74,10 @@ class Claims:
                 self._in_hand.discard(message_id)
 
     async def take(self) -> None:
-        """Claim the message that is being handled, once. Raises `HeldElsewhere`, `StoreUnavailable`."""
+        """Claim the message that is being handled, once.
+
+        Raises `HeldElsewhere`, `AlreadyHandled` and `StoreUnavailable`.
+        """
         claim = _current.get()
         if claim is None or claim.is_taken:
             return
@@ -87,6 +95,10 @@ class Claims:
                 self._in_hand.discard(claim.message_id)
         if not claim.is_taken:
             raise HeldElsewhere(f"message {claim.message_id} is in the hands of {holder}")
+        # From here on nobody else works on it. Whoever did has either stored what came of it, or will not. Should the
+        # store be away just now, the next try begins with the same question.
+        if await claim.is_handled(claim.message_id):
+            raise AlreadyHandled(f"message {claim.message_id} was handled while this copy of it was looked at")
 
     @staticmethod
     def answered() -> list[tuple[ModelRequest, ModelAnswer]]:

@@ -68,7 +68,7 @@ class Handling:
             structlog.contextvars.bound_contextvars(
                 worker=self.worker, task_id=envelope.task_id, trace_id=envelope.trace_id
             ),
-            self.claims.handling(envelope.id),
+            self.claims.handling(envelope.id, self.store.is_handled),
         ):
             outcome, effects = await self._settle(delivery, envelope)
         duration_seconds = perf_counter() - started
@@ -109,6 +109,9 @@ class Handling:
         for _ in range(_CONFLICTS_MAX):
             try:
                 outcome, effects = await self._process(message)
+                if _goes_on(message.envelope, effects):
+                    # Another hand that asks the model for it would find its id in the inbox, and its answer be lost.
+                    await self.claims.take()
                 await self._commit(message.envelope, effects)
             except VersionConflict:
                 message = replace(message, redelivered=True)
@@ -153,3 +156,8 @@ class Handling:
                 metadata={"trace_id": envelope.trace_id, "worker": self.worker},
             )
         )
+
+
+def _goes_on(envelope: Envelope, effects: Effects) -> bool:
+    """Whether the message is sent out again under another id, retried or postponed."""
+    return any(outgoing.message_id.startswith(f"{envelope.stem}~") for outgoing in effects.outgoing)

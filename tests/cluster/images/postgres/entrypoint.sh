@@ -3,8 +3,8 @@
 set -eu
 PATH=$(echo /usr/lib/postgresql/*/bin):$PATH
 : "${POSTGRES_USER:=postgres}" "${POSTGRES_DB:=$POSTGRES_USER}"
-case ${1:-} in -*) set -- postgres "$@" ;; esac
-if [ ! -s "$PGDATA/PG_VERSION" ]; then
+
+make_cluster() {
   : "${POSTGRES_PASSWORD:?is not set}"
   mkdir -p "$PGDATA" && chmod 700 "$PGDATA"
   secret=$(mktemp) && printf '%s\n' "$POSTGRES_PASSWORD" >"$secret"
@@ -12,10 +12,38 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     --auth-local=trust --auth-host=scram-sha-256 >/dev/null
   rm -f "$secret"
   echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
+}
+
+# initdb wants its user to have a name, which a user that Kubernetes chose has not.
+make_cluster_as_anybody() {
+  if getent passwd "$(id -u)" >/dev/null; then
+    make_cluster
+    return
+  fi
+  names=$(mktemp -d)
+  echo "postgres:x:$(id -u):$(id -g)::/:/bin/false" >"$names/passwd"
+  echo "postgres:x:$(id -g):" >"$names/group"
+  export NSS_WRAPPER_PASSWD="$names/passwd" NSS_WRAPPER_GROUP="$names/group"
+  LD_PRELOAD=$(echo /usr/lib/*/libnss_wrapper.so) && export LD_PRELOAD
+  make_cluster
+  unset LD_PRELOAD NSS_WRAPPER_PASSWD NSS_WRAPPER_GROUP
+  rm -rf "$names"
+}
+
+carry_out() {
+  case $1 in
+    *.sh) . "$1" ;;
+    *.sql) psql --username="$POSTGRES_USER" --dbname="$POSTGRES_DB" -v ON_ERROR_STOP=1 -f "$1" ;;
+  esac
+}
+
+case ${1:-} in -*) set -- postgres "$@" ;; esac
+if [ "$1" = postgres ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
+  make_cluster_as_anybody
   pg_ctl -w start -o "-c listen_addresses=''" >/dev/null
   [ "$POSTGRES_DB" = postgres ] || createdb --username="$POSTGRES_USER" --no-password "$POSTGRES_DB"
-  for file in /docker-entrypoint-initdb.d/*.sql; do
-    [ ! -f "$file" ] || psql --username="$POSTGRES_USER" --dbname="$POSTGRES_DB" -v ON_ERROR_STOP=1 -f "$file"
+  for file in /docker-entrypoint-initdb.d/*; do
+    [ ! -f "$file" ] || carry_out "$file"
   done
   pg_ctl -w -m fast stop >/dev/null
 fi

@@ -11,7 +11,6 @@ set -eu
   [ -z "${RABBITMQ_DEFAULT_PASS:-}" ] || echo "default_pass = $RABBITMQ_DEFAULT_PASS"
   [ -z "${RABBITMQ_DEFAULT_VHOST:-}" ] || echo "default_vhost = $RABBITMQ_DEFAULT_VHOST"
 } >/etc/rabbitmq/conf.d/10-defaults.conf
-echo "[rabbitmq_management,rabbitmq_prometheus]." >/etc/rabbitmq/enabled_plugins
 unset RABBITMQ_DEFAULT_USER RABBITMQ_DEFAULT_PASS RABBITMQ_DEFAULT_VHOST
 # What Kubernetes says of a Service called rabbitmq would be taken for settings.
 for name in $(env | sed -n 's/^\(RABBITMQ_\(PORT\|SERVICE\)[A-Z0-9_]*\)=.*/\1/p'); do unset "$name"; done

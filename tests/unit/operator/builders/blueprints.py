@@ -135,7 +135,7 @@ def _value_of(entry):
 # --- companies of all sorts
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
-COMPANY_NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?", fullmatch=True)
+COMPANY_NAMES = st.from_regex(r"[a-z]([a-z0-9-]{0,51}[a-z0-9])?", fullmatch=True)
 AGENT_NAMES = st.from_regex(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?", fullmatch=True)
 QUANTITIES = st.builds(
     "{}{}{}".format,

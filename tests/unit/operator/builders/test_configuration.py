@@ -65,6 +65,18 @@ def test_every_file_can_be_loaded_and_says_what_the_resource_says(blueprint, tmp
     assert company.spec.model.model_dump(exclude=key) == blueprint.spec.model.model_dump(exclude=key)
 
 
+@pytest.mark.parametrize("text", ["a\x85b", "a\u2028b", "a\u2029", "\x85", "a\nb", "a\r\nb", "Grüße, 世界"])
+def test_instructions_arrive_as_they_were_given(text):
+    agents = [{"name": "writer", "instructions": text, "fallback": True}]
+    document = yaml.safe_load(file_of(blueprint_of(spec_of(agents=agents))))
+    assert document["spec"]["agents"][0]["instructions"] == text
+
+
+def test_other_alphabets_stay_readable_in_the_file():
+    agents = [{"name": "writer", "instructions": "世界", "fallback": True}]
+    assert "世界" in file_of(blueprint_of(spec_of(agents=agents)))
+
+
 def test_what_only_a_cluster_needs_is_left_out():
     spec = spec_of(
         pods={"image": "registry.example/mine:2", "nodeSelector": {"pool": "x"}},

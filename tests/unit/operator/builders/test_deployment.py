@@ -7,7 +7,7 @@ from tests.unit.operator.builders.blueprints import DESIGN, GROUPS, PM, QA, blue
 from aicompany_desk.cli.main import cli
 from aicompany_operator.builders.deployment import build_deployment
 from aicompany_operator.builders.metadata import metadata_of
-from aicompany_operator.names import GATEWAY
+from aicompany_operator.names import GATEWAY, LABEL_WORKER
 
 every_group = pytest.mark.parametrize("group", GROUPS, ids=str)
 
@@ -89,5 +89,6 @@ def test_a_new_pod_is_ready_before_an_old_one_goes(group):
 @every_group
 def test_pods_bear_the_labels_of_their_deployment(group):
     deployment = build_deployment(blueprint_of(), group)
-    assert deployment["spec"]["template"]["metadata"]["labels"] == deployment["metadata"]["labels"]
+    of_pods = {} if group == GATEWAY else {LABEL_WORKER: "true"}
+    assert deployment["spec"]["template"]["metadata"]["labels"] == deployment["metadata"]["labels"] | of_pods
     assert deployment["metadata"] == metadata_of(blueprint_of().company, deployment["metadata"]["name"], group)

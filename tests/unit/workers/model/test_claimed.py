@@ -1,5 +1,8 @@
 """A question of a message is paid for once, however often the message has to be decided anew."""
 
+import pytest
+
+from aicompany.errors import AlreadyHandled
 from aicompany.ports.model import ModelAnswer, ModelMessage, ModelRequest, StopReason, TextBlock
 from aicompany.usage import NO_USAGE
 from aicompany_workers.clock import SystemClock
@@ -28,13 +31,30 @@ def question(text: str) -> ModelRequest:
     return ModelRequest(model="m", messages=(message,), max_tokens=10, timeout_seconds=1)
 
 
+async def nothing_is_handled(_: str) -> bool:
+    return False
+
+
+async def everything_is_handled(_: str) -> bool:
+    return True
+
+
 async def test_a_message_is_told_again_what_it_was_told_before():
     inner = CountingModel()
     claims = Claims(LonePresence(SystemClock()), "here", AlwaysSeen(), silent_seconds_max=10)
     model = ClaimedModel(inner, claims.take, claims.answered)
-    with claims.handling("one"):
+    with claims.handling("one", nothing_is_handled):
         told = [(await model.answer(question(text))).text for text in ("a", "a", "b", "a")]
-    with claims.handling("two"):
+    with claims.handling("two", nothing_is_handled):
         told += [(await model.answer(question("a"))).text]
     told += [(await model.answer(question("a"))).text for _ in range(2)]
     assert told == ["1", "1", "2", "1", "3", "4", "5"]
+
+
+async def test_a_message_that_was_handled_meanwhile_asks_nothing():
+    inner = CountingModel()
+    claims = Claims(LonePresence(SystemClock()), "here", AlwaysSeen(), silent_seconds_max=10)
+    model = ClaimedModel(inner, claims.take, claims.answered)
+    with claims.handling("one", everything_is_handled), pytest.raises(AlreadyHandled):
+        await model.answer(question("a"))
+    assert inner.calls == 0

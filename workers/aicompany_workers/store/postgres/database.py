@@ -1,12 +1,12 @@
 """An open PostgreSQL: readers in a pool, one writer, one listener."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from aicompany.errors import StoreUnavailable
+from aicompany.errors import BreakerOpen, StoreUnavailable
 from aicompany.ports.clock import Clock
 from aicompany.ports.event_store import Change, EventRecord
 from aicompany.spec.servers import StoreSpec
@@ -22,6 +22,8 @@ from aicompany_workers.store.postgres.connection import (
 )
 from aicompany_workers.store.postgres.wakeups import Wakeups
 from aicompany_workers.store.postgres.writer import BatchWriter
+
+T = TypeVar("T")
 
 _TRIES = 3
 """Connections of a pool may all be dead after a restart of the server; a query that changes nothing is asked again."""
@@ -63,16 +65,21 @@ class PostgresDatabase:
         self.wakeups.own_backend = backend
 
     async def commit(self, change: Change) -> tuple[EventRecord, ...]:
-        """Store the change whole. Raises `BreakerOpen` besides what the writer raises."""
-        if self._calls is None:
-            return await self.writer.commit(change)
-        return await self._calls.call(lambda: self.writer.commit(change))
+        """Store the change whole. Raises what the writer raises."""
+        return await self._guarded(lambda: self.writer.commit(change))
 
     async def fetch(self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
-        """The rows of a statement that may be carried out twice. Raises `StoreUnavailable`, `BreakerOpen`."""
+        """The rows of a statement that may be carried out twice. Raises `StoreUnavailable`."""
+        return await self._guarded(lambda: self._fetch(statement, values))
+
+    async def _guarded(self, work: Callable[[], Awaitable[T]]) -> T:
+        """What the work returns. A store that is left alone is to its callers a store that is away."""
         if self._calls is None:
-            return await self._fetch(statement, values)
-        return await self._calls.call(lambda: self._fetch(statement, values))
+            return await work()
+        try:
+            return await self._calls.call(work)
+        except BreakerOpen as error:
+            raise StoreUnavailable(error.message, retry_after_seconds=error.retry_after_seconds) from error
 
     async def _fetch(self, statement: str, values: Sequence[Any] | Mapping[str, Any]) -> list[Row]:
         for tries_left in reversed(range(_TRIES)):

@@ -1,0 +1,135 @@
+"""What keeps a company from working is told by its reason, and goes when it is mended."""
+
+import base64
+
+from tests.e2e_light.conftest import Listener
+from tests.e2e_light.kube import company, secret, servers
+from tests.e2e_light.waits import become, changes, ready
+from tests.messages_api.server import MessagesApi
+from tests.servers.server import free_port
+
+
+async def test_a_secret_that_is_missing_and_then_made(place, listener, operator):
+    place.apply(company())
+    await become(lambda: place.holds("acme", "CredentialsAvailable", "False", "SecretMissing"))
+    assert place.holds("acme", "Ready", "False", "SecretMissing")
+    assert place.all("deploy") == []
+    place.apply(servers(listener.port))
+    await ready(place)
+    assert place.holds("acme", "CredentialsAvailable", "True")
+
+
+async def test_nobody_listens_and_then_somebody_does(place, operator):
+    absent = Listener()
+    absent.port = free_port()
+    place.apply(servers(absent.port))
+    place.apply(company())
+    told = await become(lambda: place.holds("acme", "Ready", "False", "BrokerUnreachable"))
+    assert str(absent.port) in told["message"]
+    assert "u:p" not in told["message"]
+    await absent.open()
+    try:
+        await ready(place)
+        assert place.holds("acme", "Degraded", "False")
+    finally:
+        await absent.close()
+
+
+async def test_a_key_that_is_rejected_and_then_mended(home, operator):
+    async with MessagesApi(key="sk-good").serving() as api:
+        home.apply(secret("claude", key="sk-wrong"))
+        model = {
+            "provider": "anthropic",
+            "baseUrl": api.url,
+            "apiKeySecret": {"name": "claude", "key": "key"},
+        }
+        home.apply(company(model=model))
+        await become(lambda: home.holds("acme", "CredentialsAvailable", "False", "KeyRejected"))
+        assert home.holds("acme", "Ready", "False", "KeyRejected")
+        home.apply(secret("claude", key="sk-good"))
+        await become(lambda: home.holds("acme", "CredentialsAvailable", "True", "KeyAccepted"))
+        await ready(home)
+        assert "sk-" not in home("get", "aico,events,cm,deploy", "-o", "json")
+
+
+async def test_a_name_that_somebody_else_has_is_left_to_them(home, operator):
+    theirs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "acme-company"}, "data": {"a": "theirs"}}
+    home.apply(theirs)
+    before = home.get("cm", "acme-company")
+    home.apply(company())
+    told = await become(lambda: home.holds("acme", "Degraded", "True", "NameTaken"))
+    assert "acme-company" in told["message"]
+    assert home.get("cm", "acme-company") == before
+    # A pod would read their file.
+    assert home.all("deploy") == []
+    home("delete", "cm", "acme-company")
+    await ready(home)
+    home("delete", "aico", "acme", "--timeout=30s")
+
+
+async def test_somebody_elses_secret_is_neither_read_nor_changed(home, operator):
+    home.apply(secret("acme-credentials", token="theirs"))
+    before = home.get("secret", "acme-credentials")
+    home.apply(company())
+    await become(lambda: home.holds("acme", "Degraded", "True", "NameTaken"))
+    assert home.all("deploy") == []
+    assert home.get("secret", "acme-credentials") == before
+    home("delete", "secret", "acme-credentials")
+    await ready(home)
+    assert base64.b64decode(home.get("secret", "acme-credentials")["data"]["token"]) != b"theirs"
+
+
+async def test_pods_that_a_quota_forbids(home, operator):
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "none"},
+        "spec": {"hard": {"pods": "0"}},
+    }
+    home.apply(quota)
+    await become(lambda: home.get("quota", "none").get("status", {}).get("hard"))
+    home.apply(company())
+    told = await become(lambda: home.holds("acme", "Degraded", "True", "PodsForbidden"), within_seconds=40)
+    assert "quota" in told["message"]
+    assert home.holds("acme", "Ready", "False", "PodsForbidden")
+
+
+async def test_a_company_that_cannot_go_yet_is_left_alone(home, operator):
+    """Its namespace is being deleted, and somebody's finalizer holds it."""
+    held = company()
+    held["metadata"]["finalizers"] = ["example.test/held"]
+    home.apply(held)
+    await ready(home)
+    home.kubectl("delete", "namespace", home.name, "--wait=false")
+    await become(lambda: "aicompany.io/cleanup" not in home.get("aico", "acme")["metadata"]["finalizers"])
+    await become(lambda: home.all("deploy", "cm", "svc", "pod") == [], within_seconds=60)
+    looked = operator.total("aicompany_operator_reconciles_total")
+    written = operator.total("aicompany_operator_writes_total")
+    body = home.get("aico", "acme")["metadata"]["resourceVersion"]
+    for turn in range(3):
+        home("annotate", "aico/acme", f"seen=turn-{turn}", "--overwrite")
+    # Another company shows that time has passed for the operator.
+    assert operator.total("aicompany_operator_reconciles_total") == looked
+    assert operator.total("aicompany_operator_writes_total") == written
+    assert home.get("aico", "acme")["metadata"]["resourceVersion"] != body
+    home.patch("aico", "acme", {"metadata": {"finalizers": None}})
+    await become(lambda: home.get("aico", "acme") is None)
+
+
+async def test_in_a_namespace_that_goes_nothing_is_tried_in_haste(home, operator):
+    home.apply(company(paused=True))
+    await become(lambda: home.holds("acme", "Paused", "True"))
+    keeper = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "held", "finalizers": ["example.test/h"]}}
+    home.apply(keeper)
+    before = operator.total("aicompany_operator_reconciles_total")
+    home.kubectl("delete", "namespace", home.name, "--wait=false")
+    await become(lambda: home.get("aico", "acme") is None, within_seconds=60)
+    assert operator.total("aicompany_operator_reconciles_total") - before < 20
+    home.patch("cm", "held", {"metadata": {"finalizers": None}})
+
+
+async def test_a_company_that_is_well_again_is_told_once(home, operator):
+    home.apply(company())
+    await ready(home)
+    await changes(operator, lambda: home("annotate", "deploy/acme-pm", "seen=again"))
+    assert home.events("acme") == ["AllReady", "NoKeyNeeded"]
