@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.cluster.commands import Step
 from tests.cluster.places import cache
-from tests.cluster.processes import build, containerd, control_plane, node, packages, teardown
+from tests.cluster.processes import build, containerd, control_plane, node, packages, teardown, volumes
 from tests.cluster.processes.control_plane import ControlPlane
 from tests.cluster.processes.daemons import Daemons
 from tests.cluster.processes.images import load
@@ -58,6 +58,7 @@ class ProcessCluster:
             teardown.mark(self._plane.place)
             node.add_link()
             control_plane.start(self._plane, self._daemons, *node.IDENTITIES)
+            self._daemons.start("volumes", volumes.volumes(self.kubectl, self.kubeconfig))
         with Step("node"):
             node.start(self._plane, self._daemons, cache() / "containerd")
             control_plane.wait_for_default_account(self._plane)

@@ -23,9 +23,7 @@ class Daemons:
         with self.log(name).open("ab") as log:
             process = subprocess.Popen(
                 list(command), cwd=self._place, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True,
-                # The controller manager makes volumes, which pods of any user are to write to.
-                umask=0, env={**os.environ, "PATH": path},
+                start_new_session=True, env={**os.environ, "PATH": path},
             )  # fmt: skip
         process.returncode = 0  # It is meant to outlive us; nobody is to warn of it.
         self._pid_file(name).write_text(str(process.pid), encoding="utf-8")

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.cluster.commands import CommandFailed, run
-from tests.cluster.processes import containerd, control_plane
+from tests.cluster.processes import containerd, control_plane, volumes
 from tests.cluster.processes.containerd import STATE, ctr
 from tests.cluster.processes.control_plane import ControlPlane
 from tests.cluster.processes.daemons import Daemons
@@ -15,7 +15,6 @@ from tests.cluster.processes.node import NODE_LINK, POD_LINK, POD_NETWORK
 from tests.servers.server import wait_until
 
 _NETWORK_CACHE = Path("/var/lib/cni/results")
-_VOLUMES = Path("/tmp/hostpath_pv")
 _CGROUPS = Path("/sys/fs/cgroup")
 _MARK = "made-by-tests-cluster"
 
@@ -31,7 +30,7 @@ def tear_down(plane: ControlPlane, daemons: Daemons) -> None:
         raise CommandFailed(f"the cluster in {plane.place} was brought up by something else; it is left as it is")
     if not containerd.is_owned_by(plane.place) and containerd.is_answering():
         raise CommandFailed(f"the cluster in {STATE} was brought up by somebody else; it is left as it is")
-    volumes = volumes_of(plane)
+    folders = volumes_of(plane)
     # Who starts containers ends first, then the containers, then who holds them.
     daemons.end(name for name in daemons.names() if name != "containerd")
     if containerd.is_owned_by(plane.place):
@@ -48,7 +47,7 @@ def tear_down(plane: ControlPlane, daemons: Daemons) -> None:
             if Path("/sys/class/net", link).exists():
                 _try("ip", "link", "delete", link)
         _remove_cgroups()
-    for path in (*volumes, *_NETWORK_CACHE.glob(f"{POD_NETWORK}-*"), plane.place):
+    for path in (*folders, *_NETWORK_CACHE.glob(f"{POD_NETWORK}-*"), plane.place):
         remove(path)
 
 
@@ -71,7 +70,7 @@ def volumes_of(plane: ControlPlane) -> list[Path]:
         said = control_plane.kubectl(plane, "get", "pv", "-o=jsonpath={.items[*].spec.hostPath.path}", seconds=10)
     except CommandFailed:
         return []
-    return [path for word in said.split() if (path := Path(word)).parent == _VOLUMES]
+    return [path for word in said.split() if (path := Path(word)).parent == volumes.FOLDER]
 
 
 def unmount(place: Path) -> None:
