@@ -37,8 +37,10 @@ fmt: $(DEV_STAMP) ## Format the code
 bench: $(DEV_STAMP) servers ## Measure, and print each figure beside its goal
 	@for bench in store company model footprint broker rate_limits; do $(BIN)/python -m bench.$$bench || exit 1; done
 
-bench-operator: $(DEV_STAMP) ## Measure the operator with 300 companies on a control plane of its own
-	@$(BIN)/python -m bench.operator --steady-seconds 120
+bench-operator: $(DEV_STAMP) servers ## Measure the operator: with 300 and 1,000 companies, and with real pods; half an hour
+	@$(BIN)/python -m bench.operator --companies 300 --steady-seconds 600
+	@$(BIN)/python -m bench.operator --companies 1000 --steady-seconds 60
+	@$(BIN)/python -m bench.pods
 
 race: $(DEV_STAMP) servers ## Race our worker against Celery, Dramatiq, FastStream and Taskiq
 	@$(BIN)/python -m bench.peers --write

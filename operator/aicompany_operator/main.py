@@ -6,10 +6,8 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import Any
 
 import kopf
 import structlog
@@ -34,6 +32,7 @@ from aicompany_operator.servers.postgres import StorePlaces
 from aicompany_operator.servers.probes import check_key, reach
 from aicompany_operator.servers.rabbitmq import BrokerPlaces
 from aicompany_operator.settings import Settings, settings_of
+from aicompany_operator.stopping import until
 from aicompany_operator.telemetry.logs import write_logs_to_stdout
 from aicompany_operator.telemetry.metrics import OperatorMetrics
 
@@ -78,7 +77,7 @@ async def run(settings: Settings) -> None:
         await stack.enter_async_context(serving(pulse, metrics.registry, port=settings.port))
         await stack.enter_async_context(leadership.given_back())
         log.info("operator.started", identity=settings.identity, namespaces=settings.watch_namespaces or "all")
-        await _until(stopping, _lead_again_and_again(settings, leadership, fleet, indices, stopping))
+        await until(stopping.wait(), _lead_again_and_again(settings, leadership, fleet, indices, stopping))
         log.info("operator.stopped")
 
 
@@ -110,20 +109,6 @@ def _tools(settings: Settings, api: KubernetesApi, indices: Indices) -> Tools:
         monotonic=time.monotonic,
         draw_password=lambda: secrets.token_urlsafe(24),
     )
-
-
-async def _until(stopping: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    """Do the work until the event; an error of the work goes on."""
-    task = asyncio.create_task(work)
-    stop = asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            task.result()
-    finally:
-        for each in (task, stop):
-            each.cancel()
-        await asyncio.wait({task, stop})
 
 
 def _hear_signals(stopping: asyncio.Event) -> None:

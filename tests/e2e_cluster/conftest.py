@@ -183,6 +183,7 @@ def _messages_api() -> list[dict[str, Any]]:
         "automountServiceAccountToken": False,
         "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [container],
+        "terminationGracePeriodSeconds": 1,
     }
     deployment = {
         "apiVersion": "apps/v1",

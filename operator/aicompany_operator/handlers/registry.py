@@ -14,6 +14,7 @@ from aicompany_operator.observed.seen import SeenPod
 from aicompany_operator.reconcile.company import ref_of
 from aicompany_operator.reconcile.deletion import clean_up
 from aicompany_operator.reconcile.fleet import Fleet
+from aicompany_operator.stopping import until
 
 _LABELLED = {LABEL_COMPANY: kopf.PRESENT}
 _AGAIN_SECONDS = 3.0
@@ -87,14 +88,15 @@ def _follow_companies(registry: kopf.OperatorRegistry, fleet: Fleet, indices: In
             fleet.see(_plain(body))
 
     @kopf.daemon(
-        GROUP, VERSION, PLURAL, id="company", registry=registry, cancellation_backoff=0.1, cancellation_timeout=5.0
+        GROUP, VERSION, PLURAL, id="company", registry=registry, cancellation_backoff=1.0, cancellation_timeout=5.0
     )
-    async def company(body: kopf.Body, **kwargs: Any) -> None:
+    async def company(body: kopf.Body, stopped: kopf.DaemonStopped, **kwargs: Any) -> None:
         # All indices are filled before any daemon begins.
         indices.children_index = kwargs["children"]
         indices.pods_index = kwargs["pods"]
         indices.secrets_index = kwargs["secrets"]
-        await fleet.live(ref_of(body))
+        # Left to kopf, it would be cancelled, with a warning for each company.
+        await until(stopped.wait(), fleet.live(ref_of(body)))
 
     @kopf.on.delete(GROUP, VERSION, PLURAL, id="clean-up", registry=registry, backoff=_AGAIN_SECONDS)
     async def clean_up_company(body: kopf.Body, **_: Any) -> None:
