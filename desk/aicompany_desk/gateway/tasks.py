@@ -1,25 +1,26 @@
 """`/v1/tasks`: orders."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
 from aicompany.errors import BrokerUnavailable, NotFound, NotPossible, QueueFull, VersionConflict
-from aicompany.ids import TaskId, TraceId, message_id_of, order_id_of
+from aicompany.ids import TaskId, message_id_of, order_id_of
 from aicompany.messaging.envelope import Envelope, Purpose
 from aicompany.messaging.lanes import Lane
 from aicompany.messaging.topology import queue_name
 from aicompany.plans.proposal import listed_tasks
 from aicompany.ports.broker import Outgoing
-from aicompany.ports.event_store import Change, EventRecord, TaskRow
+from aicompany.ports.event_store import Change, TaskRow
 from aicompany.spec.company import CompanySpec
 from aicompany.tasks.intake import OrderRequest, accept_order
 from aicompany.tasks.task import TaskState
 from aicompany_desk.gateway.ports import GatewayPorts
-from aicompany_desk.gateway.rows import event_json, task_json
+from aicompany_desk.gateway.rows import task_json
 from aicompany_desk.gateway.streams import Told, stream_of
+from aicompany_desk.gateway.whole_task import whole_task
 
 _REFUSED_SECONDS = 30
 _RETRY_AFTER_SECONDS = 2.0
@@ -64,10 +65,10 @@ def routes(spec: CompanySpec, ports: GatewayPorts) -> APIRouter:
 
     @router.get("/{task_id}", summary="An order or step with its whole history")
     async def show(task_id: str) -> JSONResponse:
-        row = await _row(ports, task_id)
-        steps = await ports.queries.tasks(parent_id=task_id, limit=1000)
-        records = await ports.store.read_order(task_id)
-        return JSONResponse(_shown(row, steps, records))
+        whole = await whole_task(task_id, ports.queries, ports.store)
+        if whole is None:
+            raise _not_found(task_id)
+        return JSONResponse(whole.to_json())
 
     @router.get("/{task_id}/events", summary="Progress of an order or a step as server-sent events")
     async def follow(request: Request, task_id: str) -> Response:
@@ -126,8 +127,12 @@ async def _refuse_when_full(spec: CompanySpec, ports: GatewayPorts, lane: Lane) 
 async def _row(ports: GatewayPorts, task_id: str) -> TaskRow:
     row = await ports.queries.task(task_id)
     if row is None:
-        raise NotFound(f"there is no task {task_id}; `aicompany tasks` lists them")
+        raise _not_found(task_id)
     return row
+
+
+def _not_found(task_id: str) -> NotFound:
+    return NotFound(f"there is no task {task_id}; `aicompany tasks` lists them")
 
 
 async def _is_over(ports: GatewayPorts, task_id: str) -> bool:
@@ -140,16 +145,6 @@ def _accepted(task_id: str, state: str, lane: str, reason: str) -> JSONResponse:
     links = {"self": f"/v1/tasks/{task_id}", "events": f"/v1/tasks/{task_id}/events"}
     body = {"id": task_id, "state": state, "lane": lane, "lane_reason": reason, "links": links}
     return JSONResponse(body, status_code=202, headers={"Location": links["self"]})
-
-
-def _shown(row: TaskRow, steps: list[TaskRow], records: list[EventRecord]) -> dict[str, Any]:
-    delivered = [event_json(record) for record in records if record.event_type == "result_delivered"]
-    shown = task_json(row, whole=True)
-    shown["kept_at"] = delivered[-1]["data"]["kept_at"] if delivered else None
-    shown["steps"] = [task_json(step, whole=True) for step in steps]
-    shown["history"] = [event_json(record) for record in records]
-    shown["trace_id"] = next((TraceId(r.metadata["trace_id"]) for r in records if "trace_id" in r.metadata), None)
-    return shown
 
 
 def _position(request: Request) -> int:
