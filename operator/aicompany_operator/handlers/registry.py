@@ -5,6 +5,7 @@ from typing import Any
 
 import kopf
 
+from aicompany_operator.handlers.toggles import make_kopf_frugal
 from aicompany_operator.handlers.watched import Indices
 from aicompany_operator.kubernetes_api.errors import ApiUnavailable, NotLeading
 from aicompany_operator.kubernetes_api.resources import APPLIED, POD, SECRET, Resource
@@ -22,6 +23,7 @@ _AGAIN_SECONDS = 3.0
 
 def build_registry(fleet: Fleet, indices: Indices) -> kopf.OperatorRegistry:
     """Everything kopf is to call."""
+    make_kopf_frugal()
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_log_in)
     _index_children(registry)
