@@ -28,7 +28,7 @@ def kubectl_page() -> str:
     """Every command of the kubectl plug-in with its help."""
     head = (
         "# kubectl aicompany\n\nMade from the commands' own help. kubectl finds the plug-in by its name on the `PATH`; "
-        "it comes with\n`pip install 'aicompany[kubernetes]'`.\n"
+        "it comes with\n`pip install '.[kubernetes]'` in a clone of the project.\n"
     )
     return "\n".join([head, *(_section(f"kubectl aicompany {command.name}", command) for command in KUBECTL_COMMANDS)])
 

@@ -1,20 +1,56 @@
 """`/health`, `/ready` and `/metrics` of the operator. Healthy means that work goes on, not that a port answers."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from aicompany_operator.leadership import Leadership
+from aicompany_operator.names import CompanyRef
 from aicompany_operator.reconcile.fleet import Fleet
 
 _LATE_FACTOR = 3.0
 """A company that nobody looked at for three resyncs is forgotten by its loop."""
 _LATE_SECONDS_MIN = 120.0
+
+
+class Turn(Protocol):
+    """One company's place in the line."""
+
+    @property
+    def ref(self) -> CompanyRef:
+        """Whose."""
+
+    @property
+    def reconciled_at(self) -> float:
+        """Monotonic seconds of its last reconcile that ended."""
+
+    @property
+    def is_queued(self) -> bool:
+        """Whether it only waits behind others."""
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the company is deleted: then nobody looks at it any more."""
+
+
+def overdue(turns: Iterable[Turn], *, now: float, resync_seconds: float, progressed_at: float) -> list[Turn]:
+    """Turns that should have come; all times are monotonic seconds.
+
+    Who waits behind others is not stuck as long as those get on: a server that is away makes each turn long, and to
+    begin anew would help nobody.
+    """
+    allowed = max(resync_seconds * _LATE_FACTOR, _LATE_SECONDS_MIN)
+    gets_on = now - progressed_at < _LATE_SECONDS_MIN
+    return [
+        turn
+        for turn in turns
+        if now - turn.reconciled_at > allowed and not turn.is_ending and not (turn.is_queued and gets_on)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +66,10 @@ class Pulse:
         """Companies whose turn is overdue. A process that only waits for the Lease has none."""
         if not self.leadership.is_held:
             return []
-        allowed = max(self.fleet.tools.settings.resync_seconds * _LATE_FACTOR, _LATE_SECONDS_MIN)
-        now = time.monotonic()
-        return [str(loop.ref) for loop in self.fleet.loops if now - loop.reconciled_at > allowed]
+        fleet, now = self.fleet, time.monotonic()
+        resync = fleet.tools.settings.resync_seconds
+        late = overdue(fleet.loops, now=now, resync_seconds=resync, progressed_at=fleet.progressed_at)
+        return [str(turn.ref) for turn in late]
 
     def describe(self) -> dict[str, Any]:
         """For `/health`."""

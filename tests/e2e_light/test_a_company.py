@@ -1,5 +1,7 @@
 """A company from the first apply to the last object."""
 
+import json
+
 from tests.e2e_light.kube import AGENTS, GROUPS, company
 from tests.e2e_light.waits import become, changes, ready
 
@@ -76,6 +78,18 @@ async def test_hibernated_it_has_no_pods_and_woken_it_has_them_again(home, opera
     home.apply(company())
     await ready(home)
     assert home.holds("acme", "Hibernated", "False")
+
+
+async def test_a_pod_that_was_evicted_keeps_no_company_awake(home, operator):
+    home.apply(company())
+    await ready(home)
+    evicted = next(pod["metadata"]["name"] for pod in home.all("pod") if "acme-pm" in pod["metadata"]["name"])
+    home("patch", "pod", evicted, "--subresource=status", "-p", json.dumps({"status": {"phase": "Failed"}}))
+    await become(lambda: len([pod for pod in home.all("pod") if "acme-pm" in pod["metadata"]["name"]]) == 2)
+    await ready(home)
+    home.apply(company(hibernated=True))
+    await become(lambda: home.holds("acme", "Hibernated", "True"), within_seconds=20)
+    assert [pod["metadata"]["name"] for pod in home.all("pod")] == [evicted]
 
 
 async def test_deleted_it_takes_everything_along_and_is_not_cared_for_any_more(home, operator):

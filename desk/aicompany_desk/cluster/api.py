@@ -62,7 +62,8 @@ async def log_in(place: ClusterPlace) -> Login:
         from kubernetes.aio.client import ApiClient, Configuration  # noqa: PLC0415
     except ImportError as error:
         raise ClusterUnusable(
-            "reaching a cluster needs the Kubernetes client; install it with: pip install 'aicompany[kubernetes]'"
+            "reaching a cluster needs the Kubernetes client; install it with: pip install '.[kubernetes]' "
+            "(in a clone of the project)"
         ) from error
     configuration = Configuration()
     try:

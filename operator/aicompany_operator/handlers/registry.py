@@ -10,7 +10,7 @@ from aicompany_operator.handlers.watched import Indices
 from aicompany_operator.kubernetes_api.errors import ApiUnavailable, NotLeading
 from aicompany_operator.kubernetes_api.resources import APPLIED, POD, SECRET, Resource
 from aicompany_operator.names import GROUP, LABEL_COMPANY, PLURAL, VERSION
-from aicompany_operator.observed.child import Child, child_of, companies_of, seen_pod
+from aicompany_operator.observed.child import Child, child_of, companies_of, is_over, seen_pod
 from aicompany_operator.observed.seen import SeenPod
 from aicompany_operator.reconcile.company import ref_of
 from aicompany_operator.reconcile.deletion import clean_up
@@ -54,7 +54,8 @@ def _index_children(registry: kopf.OperatorRegistry) -> None:
 def _index_pods(registry: kopf.OperatorRegistry) -> None:
     @kopf.index(*_address(POD), id="pods", labels=_LABELLED, registry=registry)
     def pods(body: kopf.Body, namespace: str | None, labels: kopf.Labels, **_: Any) -> dict[tuple[str, str], SeenPod]:
-        return {(str(namespace), labels[LABEL_COMPANY]): seen_pod(dict(body))}
+        # One that failed or was evicted stays until somebody removes it; its ReplicaSet counts it no more, either.
+        return {} if is_over(body) else {(str(namespace), labels[LABEL_COMPANY]): seen_pod(dict(body))}
 
 
 def _index_secrets(registry: kopf.OperatorRegistry, fleet: Fleet) -> None:

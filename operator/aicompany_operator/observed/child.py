@@ -89,6 +89,11 @@ def _failure_of(status: dict[str, Any], name: str) -> Trouble | None:
     return None
 
 
+def is_over(body: Mapping[str, Any]) -> bool:
+    """Whether a pod has ended for good, by itself or because it was evicted."""
+    return body.get("status", {}).get("phase") in {"Failed", "Succeeded"}
+
+
 def seen_pod(body: dict[str, Any]) -> SeenPod:
     """A pod."""
     metadata, status = body["metadata"], body.get("status", {})

@@ -38,6 +38,8 @@ class CompanyLoop:
         """Monotonic seconds of the last reconcile that ended, however it ended."""
         self.reconciles = 0
         self.is_ending = False
+        self.is_queued = False
+        """Whether it waits for one of the places that bound how many are at work."""
         self.turn = asyncio.Lock()
         """Held by a reconcile, and by the clean-up of a company that is deleted."""
         self._fleet = fleet
@@ -66,11 +68,16 @@ class CompanyLoop:
         if body is None or ref_of(body) != self.ref:
             self._pause_seconds = settings.resync_seconds
             return
-        async with fleet.places, self.turn:
-            if self.is_ending:
-                return
-            is_well = await self._reconcile(body)
-        self.reconciled_at = time.monotonic()
+        self.is_queued = True
+        try:
+            async with fleet.places, self.turn:
+                self.is_queued = False
+                if self.is_ending:
+                    return
+                is_well = await self._reconcile(body)
+        finally:
+            self.is_queued = False
+        self.reconciled_at = fleet.progressed_at = time.monotonic()
         self.reconciles += 1
         if is_well:
             self._pause_seconds = settings.resync_seconds * random.uniform(0.9, 1.1)  # noqa: S311 - spreads the load
@@ -108,6 +115,8 @@ class Fleet:
         self.bodies: dict[tuple[str, str], Mapping[str, Any]] = {}
         """The newest version of each resource, as watched."""
         self.places = asyncio.Semaphore(tools.settings.reconciles_max)
+        self.progressed_at = time.monotonic()
+        """Monotonic seconds of the last reconcile of any company that ended."""
         self._loops: dict[CompanyRef, CompanyLoop] = {}
 
     def __repr__(self) -> str:
@@ -127,6 +136,7 @@ class Fleet:
         """Forget everything: the Lease is held anew, and others may have acted meanwhile."""
         self.bodies.clear()
         self._loops.clear()
+        self.progressed_at = time.monotonic()
 
     def see(self, body: Mapping[str, Any]) -> None:
         """A resource was made or changed."""

@@ -197,7 +197,7 @@ def test_without_the_client_package_the_way_to_it_is_told(alice):
     blocker.mkdir(parents=True)
     (blocker / "__init__.py").write_text("raise ModuleNotFoundError('No module named kubernetes')\n")
     done = alice.aicompany("tasks", PYTHONPATH=str(blocker.parent))
-    assert (done.returncode, "pip install 'aicompany[kubernetes]'" in done.stderr) == (NOT_RUNNING, True)
+    assert (done.returncode, "pip install '.[kubernetes]'" in done.stderr) == (NOT_RUNNING, True)
 
 
 def test_a_stopped_company_here_is_not_exchanged_for_another_there(alice, cluster):
