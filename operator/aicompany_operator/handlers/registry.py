@@ -5,6 +5,7 @@ from typing import Any
 
 import kopf
 
+from aicompany_operator.handlers.slim import make_kopf_slim
 from aicompany_operator.handlers.toggles import make_kopf_frugal
 from aicompany_operator.handlers.watched import Indices
 from aicompany_operator.kubernetes_api.errors import ApiUnavailable, NotLeading
@@ -24,6 +25,7 @@ _AGAIN_SECONDS = 3.0
 def build_registry(fleet: Fleet, indices: Indices) -> kopf.OperatorRegistry:
     """Everything kopf is to call."""
     make_kopf_frugal()
+    make_kopf_slim()
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_log_in)
     _index_children(registry)
