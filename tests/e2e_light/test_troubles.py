@@ -1,9 +1,10 @@
 """What keeps a company from working is told by its reason, and goes when it is mended."""
 
 import base64
+import json
 
 from tests.e2e_light.conftest import Listener
-from tests.e2e_light.kube import Namespace, company, secret, servers
+from tests.e2e_light.kube import GROUPS, Namespace, company, secret, servers
 from tests.e2e_light.waits import become, changes, ready
 from tests.messages_api.server import MessagesApi
 from tests.servers.server import free_port
@@ -137,3 +138,58 @@ async def test_a_company_that_is_well_again_is_told_once(home, operator):
     await ready(home)
     await changes(operator, lambda: home("annotate", "deploy/acme-pm", "seen=again"))
     assert home.events("acme") == ["AllReady", "NoKeyNeeded"]
+
+
+async def test_the_secret_of_another_company_is_not_used(home, listener, operator):
+    # With addresses of its own, the first company's Secret has entries that the second could ask for.
+    server = f"u:p@127.0.0.1:{listener.port}/d"
+    home.apply(company(broker={"url": f"amqp://{server}"}, store={"url": f"postgres://{server}"}))
+    await ready(home)
+    taken = {
+        "broker": {"urlSecret": {"name": "acme-credentials", "key": "broker-url"}},
+        "store": {"urlSecret": {"name": "acme-credentials", "key": "store-url"}},
+    }
+    home.apply(company("thief", **taken))
+    told = await become(lambda: home.holds("thief", "Ready", "False", "SecretMissing"))
+    assert "Secret acme-credentials is that of AICompany acme" in told["message"]
+    assert home.holds("thief", "CredentialsAvailable", "False", "SecretMissing")
+    assert home.all("deploy", selector="aicompany.io/company=thief") == []
+    home.apply(company("thief"))
+    await ready(home, "thief")
+    # Nor do Deployments that are there get it.
+    home.apply(company("thief", **taken))
+    await become(lambda: home.holds("thief", "Degraded", "True", "SecretMissing"))
+    deployments = home.all("deploy", selector="aicompany.io/company=thief")
+    assert deployments
+    assert "acme-credentials" not in json.dumps([deployment["spec"] for deployment in deployments])
+    assert home.holds("acme", "Ready", "True")
+
+
+async def test_an_address_of_the_model_that_is_none_is_refused_at_once(home, operator):
+    for url in ("http://gw:80800", "http://[bad", "http://:80", "gw:8080"):
+        said = home.kubectl.tried(
+            "-n", home.name, "create", "-f", "-", given=company(model={"provider": "offline", "baseUrl": url})
+        )
+        assert said.returncode != 0, url
+        assert "the address cannot be read; write https://host" in said.stderr
+    home.apply(company(model={"provider": "offline", "baseUrl": "http://gw:8080/v1"}))
+    await ready(home)
+
+
+async def test_a_rejected_key_degrades_the_company_and_holds_no_pod_back(home, operator):
+    async with MessagesApi(key="sk-good").serving() as api:
+        home.apply(secret("claude", key="sk-wrong"))
+        model = {"provider": "anthropic", "baseUrl": api.url, "apiKeySecret": {"name": "claude", "key": "key"}}
+        home.apply(company(model=model))
+        await become(lambda: home.holds("acme", "Degraded", "True", "KeyRejected"))
+        await become(lambda: len(home.all("deploy")) == len(GROUPS))
+        home.apply(secret("claude", key="sk-good"))
+        await become(lambda: home.holds("acme", "Degraded", "False", "NothingWrong"))
+        await ready(home)
+
+
+async def test_of_several_stores_one_that_answers_is_enough(home, listener, operator):
+    hosts = f"127.0.0.1:{free_port()},127.0.0.1:{listener.port}"
+    home.apply(company(store={"url": f"postgresql://u:p@{hosts}/d"}))
+    await ready(home)
+    assert home.holds("acme", "Degraded", "False")

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field, model_validator
 
+from aicompany.spec.address import WebAddress
 from aicompany.spec.secret_key import SecretKey, one_source
 from aicompany.spec.section import Section
 
@@ -24,9 +25,9 @@ class ModelSpec(Section):
     name: str = Field(
         default="claude-sonnet-5-5", min_length=1, description="Model to ask unless an agent names another."
     )
-    base_url: str | None = Field(
+    base_url: WebAddress | None = Field(
         default=None,
-        pattern=r"^https?://",
+        max_length=2000,
         description="Address of the Messages API; the SDK's own when not set, or `ANTHROPIC_BASE_URL`.",
     )
     api_key_file: str | None = Field(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from aicompany.spec.address import WEB_ADDRESS, WEB_ADDRESS_SAID
 from aicompany.spec.company import CompanySpec
 from aicompany.spec.edges import GatewaySpec
 from aicompany.spec.model import ModelSpec
@@ -83,6 +84,7 @@ RULES: Mapping[tuple[type[BaseModel], str], tuple[Rule, ...]] = {
 FIELD_RULES: Mapping[tuple[type[BaseModel], str], tuple[Rule, ...]] = {
     (BrokerSpec, "url"): _address("amqps?", "amqp:// and amqps://"),
     (StoreSpec, "url"): _address("postgres(ql)?", "postgresql:// and postgres://"),
+    (ModelSpec, "base_url"): (Rule(f"self.matches(r'{WEB_ADDRESS}')", WEB_ADDRESS_SAID),),
     (CacheSpec, "url"): _address("rediss?|unix", "redis://, rediss:// and unix://"),
 }
 """By model and field whose type has a validator; written at the field."""

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from aicompany.spec.company import CompanySpec
 from aicompany.spec.model import Provider
 from aicompany.spec.secret_key import SecretKey
-from aicompany_operator.builders.blueprint import Ports, Sources
+from aicompany_operator.builders.blueprint import Manifest, Ports, Sources
 from aicompany_operator.builders.credentials import (
     BROKER_PASSWORD,
     BROKER_URL,
@@ -20,20 +20,25 @@ from aicompany_operator.builders.credentials import (
     values_of,
 )
 from aicompany_operator.kubernetes_api.resources import SECRET
-from aicompany_operator.names import CompanyRef, database_name, server_name
+from aicompany_operator.names import GROUP, KIND, CompanyRef, database_name, server_name
 from aicompany_operator.observed.child import controller_of
 from aicompany_operator.observed.seen import KeyState, Reason, Trouble
 from aicompany_operator.reconcile.memory import CheckedKey, Memory
 from aicompany_operator.reconcile.places import Places
 from aicompany_operator.reconcile.tools import Tools
 from aicompany_operator.servers.errors import ServerRefused, ServerUnreachable
+from aicompany_operator.servers.owners import PlaceTaken
 
 _ACCEPTED_SECONDS = 300.0
 _OTHERWISE_SECONDS = 15.0
 """Until a key is shown to the model's service again."""
 
-_PORTS = {"amqp": 5672, "amqps": 5671, "postgres": 5432, "postgresql": 5432, "redis": 6379, "rediss": 6379}
-_WEB_PORTS = {"https": 443, "http": 80}
+_PORTS = {
+    "amqp": 5672, "amqps": 5671, "postgres": 5432, "postgresql": 5432, "redis": 6379, "rediss": 6379,
+    "https": 443, "http": 80,
+}  # fmt: skip
+_REFUSED = "refused"
+"""An entry that the company's own Secret never has: a pod that asks for it is not started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,8 @@ class CredentialsKeeper:
         self._troubles: list[Trouble] = []
         self._is_taken = False
         """Whether the Secret of the company's name is somebody else's."""
+        self._refused: set[str] = set()
+        """Names of Secrets that are another company's."""
 
     async def collect(self, *, may_act: bool) -> Credentials:
         """Find or make everything. Raises `ApiUnavailable`, `ApiRefused`; all else becomes a trouble.
@@ -102,12 +109,18 @@ class CredentialsKeeper:
             await self._value(token, "spec.gateway.tokenSecret")
         own_token = self._own_key(TOKEN, self._own[TOKEN])
         return Credentials(
-            sources=Sources(broker_key, store_key, token or own_token, cache_key, api_key),
+            sources=Sources(
+                self._usable(broker_key),
+                self._usable(store_key),
+                self._usable(token or own_token),
+                self._usable(cache_key) if cache_key else None,
+                self._usable(api_key) if api_key else None,
+            ),
             ports=Ports(
                 _port(broker_url, 5672),
                 _port(store_url, 5432),
                 _port(cache_url, 6379) if cache_key else None,
-                self._model_port(),
+                _port(self._spec.model.base_url, 443),
             ),
             own=self._own,
             stamps=self._stamps,
@@ -182,6 +195,8 @@ class CredentialsKeeper:
             url = await places.ensure(self._company, password)
         except ServerUnreachable as error:
             self._trouble(server.unreachable, str(error))
+        except PlaceTaken as error:
+            self._trouble(Reason.NAME_TAKEN, str(error))
         except ServerRefused as error:
             self._trouble(server.refuses, str(error))
         else:
@@ -205,6 +220,9 @@ class CredentialsKeeper:
 
     async def _model_key(self) -> KeyState:
         model = self._spec.model
+        if model.provider is Provider.OFFLINE and model.api_key_secret is not None:
+            # Pods are given it all the same, so it must be there and be the company's to use.
+            await self._value(model.api_key_secret, "spec.model.apiKeySecret")
         if model.provider is Provider.OFFLINE or (model.provider is Provider.AUTO and model.api_key_secret is None):
             return KeyState.NOT_NEEDED
         if model.api_key_secret is None:
@@ -233,9 +251,8 @@ class CredentialsKeeper:
 
     async def _value(self, source: SecretKey, place: str) -> str | None:
         """The value of somebody's Secret; without one a trouble and `None`."""
-        values = await self._values(source.name)
+        values = await self._values(source.name, place)
         if values is None:
-            self._trouble(Reason.SECRET_MISSING, f"{place}: there is no Secret {source.name}; create it")
             return None
         value = values.get(source.key, "")
         if not value.strip():
@@ -246,19 +263,43 @@ class CredentialsKeeper:
         self._stamps[source] = _stamp(value)
         return value
 
-    async def _values(self, name: str) -> Mapping[str, str] | None:
-        place = (self._company.namespace, name)
-        version = self._tools.watched.secret_version(*place)
-        known = self._memory.values.get(place)
+    async def _values(self, name: str, place: str) -> Mapping[str, str] | None:
+        """All values of somebody's Secret; `None`, and a trouble, without one that the company may use.
+
+        `place` is where the specification names it. Raises `ApiUnavailable`, `ApiRefused`.
+        """
+        key = (self._company.namespace, name)
+        version = self._tools.watched.secret_version(*key)
+        known = self._memory.values.get(key)
+        # Another owner would be another version.
         if known is not None and version is not None and known[0] == version:
             return known[1]
-        secret = await self._tools.api.get(SECRET, *place)
-        if secret is None:
-            self._memory.values.pop(place, None)
+        secret = await self._tools.api.get(SECRET, *key)
+        if secret is None or self._is_refused(secret, place):
+            self._memory.values.pop(key, None)
+            if secret is None:
+                self._trouble(Reason.SECRET_MISSING, f"{place}: there is no Secret {name}; create it")
             return None
         values = values_of(secret)
-        self._memory.values[place] = (secret["metadata"]["resourceVersion"], values)
+        self._memory.values[key] = (secret["metadata"]["resourceVersion"], values)
         return values
+
+    def _is_refused(self, secret: Manifest, place: str) -> bool:
+        """Whether the Secret is another company's, which is a trouble: its values open that company's places."""
+        owner, name = _other_company(secret, self._company.uid), secret["metadata"]["name"]
+        if owner is None:
+            return False
+        self._refused.add(name)
+        self._trouble(
+            Reason.SECRET_MISSING,
+            f"{place}: Secret {name} is that of AICompany {owner} and serves no other; create a Secret for this "
+            "company and name that one",
+        )
+        return True
+
+    def _usable(self, source: SecretKey) -> SecretKey:
+        """The entry, unless it is another company's: Deployments that are there are applied whatever the trouble."""
+        return SecretKey(name=self._own_name, key=_REFUSED) if source.name in self._refused else source
 
     def _keep(self, entry: str, value: str) -> SecretKey:
         self._own[entry] = value
@@ -270,10 +311,6 @@ class CredentialsKeeper:
             self._stamps[key] = _stamp(value)
         return key
 
-    def _model_port(self) -> int:
-        parts = urlsplit(self._spec.model.base_url or "https://")
-        return parts.port or _WEB_PORTS[parts.scheme]
-
     def _trouble(self, reason: Reason, message: str) -> None:
         self._troubles.append(Trouble(reason, message))
 
@@ -283,12 +320,24 @@ def _stamp(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()[:16]
 
 
+def _other_company(secret: Manifest, uid: str) -> str | None:
+    """The name of the company that controls the Secret; `None` when it is the one with this uid, or none."""
+    for owner in secret["metadata"].get("ownerReferences", ()):
+        is_company = owner["kind"] == KIND and owner["apiVersion"].partition("/")[0] == GROUP
+        if owner.get("controller") and is_company and owner["uid"] != uid:
+            name: str = owner["name"]
+            return name
+    return None
+
+
 def _port(url: str | None, default: int) -> int:
+    """The address's port, of several hosts the first one's; the default when it cannot be told."""
     if url is None:
         return default
     try:
         parts = urlsplit(url.strip())
-        return parts.port or _PORTS[parts.scheme]
+        first = parts.netloc.rpartition("@")[2].split(",")[0]
+        return urlsplit(f"//{first}").port or _PORTS[parts.scheme]
     except (ValueError, KeyError):
         return default
 

@@ -31,7 +31,8 @@ class Leftovers:
         """Note on which servers something is left. Raises `ApiUnavailable`, `ApiRefused`, `NotLeading`."""
         entry = {"namespace": company.namespace, "name": company.name, "uid": company.uid, "servers": list(servers)}
         async with self._change:
-            await self._write(await self._read() | {_entry_name(company): json.dumps(entry)})
+            # By uid: a company of the same name may have left something before, with a mark of its own.
+            await self._write(await self._read() | {company.uid: json.dumps(entry)})
 
     async def remove_what_can_be(self) -> int:
         """Try them all once; how many are gone now. Raises as `add`."""
@@ -43,17 +44,17 @@ class Leftovers:
             return len(gone)
 
     async def clear(self, company: CompanyRef) -> None:
-        """Before a company takes the name of a deleted one: the old one's places must be gone.
+        """Before a company takes the name of deleted ones: their places must be gone.
 
         Raises `ServerUnreachable`, `ServerRefused`, and as `add`.
         """
         async with self._change:
             known = await self._read()
-            text = known.get(_entry_name(company))
-            if text is None or json.loads(text)["uid"] == company.uid:
-                return
-            await self._remove(json.loads(text))
-            await self._write({name: value for name, value in known.items() if name != _entry_name(company)})
+            before = {name: entry for name, text in known.items() if _was_before(company, entry := json.loads(text))}
+            for entry in before.values():
+                await self._remove(entry)
+            if before:
+                await self._write({name: text for name, text in known.items() if name not in before})
 
     async def _is_gone(self, entry: Mapping[str, Any]) -> bool:
         try:
@@ -87,5 +88,7 @@ class Leftovers:
         await self._api.apply(CONFIG_MAP, manifest)
 
 
-def _entry_name(company: CompanyRef) -> str:
-    return f"{company.namespace}.{company.name}"
+def _was_before(company: CompanyRef, entry: Mapping[str, Any]) -> bool:
+    """Whether another company of the same name left it."""
+    is_namesake = (entry["namespace"], entry["name"]) == (company.namespace, company.name)
+    return bool(is_namesake and entry["uid"] != company.uid)

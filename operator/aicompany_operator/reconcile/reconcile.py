@@ -31,7 +31,7 @@ _GATEWAY_PORT = 8700
 _HOLDING = frozenset(
     {
         Reason.SECRET_MISSING, Reason.BROKER_MISSING, Reason.STORE_MISSING, Reason.BROKER_UNREACHABLE,
-        Reason.STORE_UNREACHABLE, Reason.BROKER_REFUSES, Reason.STORE_REFUSES,
+        Reason.STORE_UNREACHABLE, Reason.BROKER_REFUSES, Reason.STORE_REFUSES, Reason.NAME_TAKEN,
     }
 )  # fmt: skip
 """With one of these a new pod could only crash or hang, so none is made."""

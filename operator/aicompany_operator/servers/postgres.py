@@ -10,6 +10,7 @@ from psycopg import sql
 
 from aicompany_operator.names import CompanyRef, database_name
 from aicompany_operator.servers.errors import ServerRefused, ServerUnreachable
+from aicompany_operator.servers.owners import PlaceTaken, is_anothers, mark_of, owner_in
 
 _CONNECT_SECONDS = 5
 _STATEMENT_MILLISECONDS = 10_000
@@ -22,10 +23,12 @@ _OPTIONS = (
 )
 _SHARED = {"sslmode", "sslrootcert", "sslnegotiation", "channel_binding", "gssencmode", "target_session_attrs"}
 """Options of the administrator's address that are the server's; the others may hold a login."""
-_IS_CLOSED = """
+_IS_CLOSED_AND_MARKED = """
 SELECT pg_get_userbyid(datdba) = current_user AND NOT has_database_privilege('public', oid, 'CONNECT')
+AND shobj_description(oid, 'pg_database') IS NOT DISTINCT FROM %s
 FROM pg_database WHERE datname = current_database()
 """
+_COMMENT = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
 
 
 class StorePlaces:
@@ -45,26 +48,35 @@ class StorePlaces:
         """Make the company's role and database where its login does not work yet; the address for it.
 
         Of the companies' roles only its own may connect to the database. Databases that are not companies' stay as
-        their owner has them. Safe to be called by two at once. Raises `ServerUnreachable`, `ServerRefused`.
+        their owner has them. The database bears the company's mark; one without a mark is taken. Safe to be called
+        by two at once. Raises `ServerUnreachable`, `ServerRefused`, and `PlaceTaken` for one with another's mark.
         """
         name = database_name(company)
         url = f"postgresql://{name}:{quote(password, safe='')}@{self._address}/{name}{self._options}"
-        if not await self._is_right(url):
+        if not await self._is_right(url, mark_of(company)):
             async with self._administering(name) as connection:
+                comment = await self._comment(connection, name)
+                if is_anothers(comment, company):
+                    raise self._taken(name, comment)
                 await self._make_role(connection, name, password)
-                await self._make_database(connection, name)
+                await self._make_database(connection, name, mark_of(company))
         return url
 
     async def remove(self, company: CompanyRef) -> None:
-        """Take both away, with all rows, and break the connections that stand. Raises as `ensure`."""
+        """Take both away, with all rows, and break the connections that stand; what is another's stays.
+
+        Raises `ServerUnreachable`, `ServerRefused`.
+        """
         name = database_name(company)
         async with self._administering(name) as connection:
+            if is_anothers(await self._comment(connection, name), company):
+                return
             identifier = sql.Identifier(name)
             await connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(identifier))
             await connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(identifier))
 
-    async def _is_right(self, url: str) -> bool:
-        """Whether the login works and nobody else's does; an operator may have died between the two."""
+    async def _is_right(self, url: str, mark: str) -> bool:
+        """Whether the login works, nobody else's does, and the mark is there; an operator may have died between."""
         try:
             async with (
                 asyncio.timeout(_WHOLE_SECONDS),
@@ -72,11 +84,16 @@ class StorePlaces:
                     url, connect_timeout=_CONNECT_SECONDS, options=_OPTIONS
                 ) as connection,
             ):
-                row = await (await connection.execute(_IS_CLOSED)).fetchone()
+                row = await (await connection.execute(_IS_CLOSED_AND_MARKED, (mark,))).fetchone()
                 return row == (True,)
         except (psycopg.Error, TimeoutError):
             # Whether it is away or does not know the role: the administrator's own connection will tell.
             return False
+
+    async def _comment(self, connection: psycopg.AsyncConnection, name: str) -> str | None:
+        """Of the database; `None` without one, or without a database."""
+        row = await (await connection.execute(_COMMENT, (name,))).fetchone()
+        return row[0] if row else None
 
     async def _make_role(self, connection: psycopg.AsyncConnection, name: str, password: str) -> None:
         role = sql.Identifier(name)
@@ -90,7 +107,7 @@ class StorePlaces:
         # An administrator that is no superuser may give a database only to a role it is a member of.
         await connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(role))
 
-    async def _make_database(self, connection: psycopg.AsyncConnection, name: str) -> None:
+    async def _make_database(self, connection: psycopg.AsyncConnection, name: str, mark: str) -> None:
         database = sql.Identifier(name)
         found = await connection.execute("SELECT FROM pg_database WHERE datname = %s", (name,))
         if found.rowcount:
@@ -99,6 +116,7 @@ class StorePlaces:
             # Whatever this server's usual encoding is: the company's text is of all languages.
             made = sql.SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0").format(database, database)
             await connection.execute(made)
+        await connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(database, sql.Literal(mark)))
         await connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
 
     @asynccontextmanager
@@ -137,4 +155,11 @@ class StorePlaces:
         return ServerRefused(
             f"PostgreSQL at {self._address} {what} ({error.sqlstate or type(error).__name__}); the operator's role "
             "needs LOGIN, CREATEDB and CREATEROLE"
+        )
+
+    def _taken(self, name: str, comment: str | None) -> PlaceTaken:
+        return PlaceTaken(
+            f"PostgreSQL at {self._address} has a database {name} of another company (uid {owner_in(comment)}); remove "
+            "or rename the database and its role, or name the company otherwise; should its data be this company's, "
+            f"COMMENT ON DATABASE {name} IS NULL gives it over"
         )

@@ -16,6 +16,7 @@ from yarl import URL
 
 from aicompany_operator.names import CompanyRef, server_name
 from aicompany_operator.servers.errors import ServerRefused, ServerUnreachable
+from aicompany_operator.servers.owners import PlaceTaken, is_anothers, mark_of, owner_in
 
 _TIMEOUT_SECONDS = 5.0
 _AMQP_PORT = 5672
@@ -41,12 +42,12 @@ class BrokerPlaces:
     async def ensure(self, company: CompanyRef, password: str) -> str:
         """Make the company's vhost and user where they are not there or not right; the user's address of the vhost.
 
-        Raises `ServerUnreachable`, `ServerRefused`.
+        The vhost bears the company's mark; one without a mark is taken. Raises `ServerUnreachable`, `ServerRefused`,
+        and `PlaceTaken` for one with another's mark.
         """
         name = server_name(company)
         async with self._session() as session:
-            if await self._call(session, "GET", f"/api/vhosts/{_quoted(name)}") is None:
-                await self._call(session, "PUT", f"/api/vhosts/{_quoted(name)}", {"description": str(company)})
+            await self._take_vhost(session, company)
             user = await self._call(session, "GET", f"/api/users/{_quoted(name)}")
             if user is None or user.get("tags") or not _fits(password, str(user.get("password_hash", ""))):
                 await self._call(session, "PUT", f"/api/users/{_quoted(name)}", {"password": password, "tags": ""})
@@ -57,11 +58,35 @@ class BrokerPlaces:
         return f"amqp://{_quoted(name)}:{_quoted(password)}@{self._address}/{_quoted(name)}"
 
     async def remove(self, company: CompanyRef) -> None:
-        """Take both away, with all that is in them. Raises as `ensure`."""
+        """Take both away, with all that is in them; what is another's stays.
+
+        Raises `ServerUnreachable`, `ServerRefused`.
+        """
         name = _quoted(server_name(company))
         async with self._session() as session:
+            vhost = await self._call(session, "GET", f"/api/vhosts/{name}")
+            if is_anothers(_comment(vhost), company):
+                return
+            # The mark goes last: should the operator die in between, the rest is still known as the company's.
             await self._call(session, "DELETE", f"/api/users/{name}")
-            await self._call(session, "DELETE", f"/api/vhosts/{name}")
+            if vhost is not None:
+                await self._call(session, "DELETE", f"/api/vhosts/{name}")
+
+    async def _take_vhost(self, session: aiohttp.ClientSession, company: CompanyRef) -> None:
+        """Make the vhost, or mark one that bears no mark yet. Raises as `ensure`."""
+        name = server_name(company)
+        path = f"/api/vhosts/{_quoted(name)}"
+        comment = _comment(await self._call(session, "GET", path))
+        if owner_in(comment) is None:
+            await self._call(session, "PUT", path, {"description": mark_of(company)})
+            # Of two that mark it at once the later one has it.
+            comment = _comment(await self._call(session, "GET", path))
+        if is_anothers(comment, company):
+            raise PlaceTaken(
+                f"RabbitMQ at {self._base} has a vhost {name} of another company (uid {owner_in(comment)}); remove the "
+                "vhost and its user, or name the company otherwise; should its messages be this company's, an empty "
+                "description of the vhost gives it over"
+            )
 
     def _session(self) -> aiohttp.ClientSession:
         login = base64.b64encode(self._login.encode()).decode()
@@ -113,6 +138,10 @@ class BrokerPlaces:
         if not isinstance(answer, dict):
             raise ServerRefused(f"what answers at {self._base} is no RabbitMQ's management API")
         return answer
+
+
+def _comment(vhost: dict[str, Any] | None) -> str | None:
+    return None if vhost is None else vhost.get("description")
 
 
 def _quoted(name: str) -> str:

@@ -4,11 +4,12 @@ import asyncio
 import json
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import quote
 
 import pika
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 from pika.exceptions import AMQPError, ProbableAccessDeniedError, ProbableAuthenticationError
 from tests.integration.operator.conftest import serving
 from tests.servers.rabbitmq import RabbitServer
@@ -16,6 +17,7 @@ from tests.servers.server import free_port
 
 from aicompany_operator.names import CompanyRef, server_name
 from aicompany_operator.servers.errors import ServerRefused, ServerUnreachable
+from aicompany_operator.servers.owners import PlaceTaken
 from aicompany_operator.servers.rabbitmq import BrokerPlaces
 
 Make = Callable[[], CompanyRef]
@@ -136,6 +138,90 @@ async def test_one_company_reaches_nothing_of_another(broker: RabbitServer, make
         # Whoever is not let in the vhost can neither declare nor read there.
         with pytest.raises(ProbableAccessDeniedError):
             _connect(f"{url.rsplit('/', 1)[0]}/{quote(vhost, safe='')}")
+
+
+def _comment(broker: RabbitServer, company: CompanyRef) -> str:
+    listed = json.loads(broker.control("list_vhosts", "name", "description", "--formatter", "json"))
+    return {vhost["name"]: vhost["description"] for vhost in listed}[server_name(company)]
+
+
+async def test_a_place_bears_the_mark_of_its_company(broker: RabbitServer, make_company: Make):
+    company = make_company()
+    await _places(broker).ensure(company, "one")
+    assert _comment(broker, company) == f"aicompany.io/uid={company.uid}"
+
+
+async def test_the_place_of_another_is_refused_and_stays_as_it_is(broker: RabbitServer, make_company: Make):
+    """As of a company of the same name in another cluster, or of a new one after this was deleted."""
+    mine = make_company()
+    url = await _places(broker).ensure(mine, "one")
+    before = _users(broker)[server_name(mine)]
+    with pytest.raises(
+        PlaceTaken, match=f"vhost {server_name(mine)} of another company.*or name the company"
+    ) as caught:
+        await _places(broker).ensure(replace(mine, uid="of-another"), "cl3ar")
+    _assert_without(["cl3ar", "guest:guest"], caught.value, "")
+    assert _users(broker)[server_name(mine)] == before
+    assert _comment(broker, mine) == f"aicompany.io/uid={mine.uid}"
+    assert _can_log_in(url)
+
+
+async def test_remove_leaves_the_place_of_another(broker: RabbitServer, make_company: Make):
+    mine = make_company()
+    url = await _places(broker).ensure(mine, "one")
+    with _connect(url) as connection:
+        connection.channel().queue_declare("work", durable=True, arguments={"x-queue-type": "quorum"})
+    await _places(broker).remove(replace(mine, uid="of-another"))
+    with _connect(url) as connection:
+        connection.channel().queue_declare("work", passive=True)
+    await _places(broker).remove(mine)
+    assert not _can_log_in(url)
+
+
+@pytest.mark.parametrize("comment", ["", "some-team/acme"])
+async def test_a_place_without_a_mark_is_taken_with_all_that_is_in_it(
+    comment: str, broker: RabbitServer, make_company: Make
+):
+    """As an earlier version made them."""
+    mine = make_company()
+    with _connect(await _places(broker).ensure(mine, "one")) as connection:
+        connection.channel().queue_declare("work", durable=True, arguments={"x-queue-type": "quorum"})
+    await _unmark(broker, mine, comment)
+    heir = replace(mine, uid="of-the-heir")
+    with _connect(await _places(broker).ensure(heir, "two")) as connection:
+        connection.channel().queue_declare("work", passive=True)
+    assert _comment(broker, mine) == "aicompany.io/uid=of-the-heir"
+    with pytest.raises(PlaceTaken):
+        await _places(broker).ensure(mine, "one")
+
+
+async def test_a_place_without_a_mark_can_be_removed(broker: RabbitServer, make_company: Make):
+    mine = make_company()
+    url = await _places(broker).ensure(mine, "one")
+    await _unmark(broker, mine, "some-team/acme")
+    await _places(broker).remove(mine)
+    assert not _can_log_in(url)
+    assert server_name(mine) not in broker.control("list_vhosts", "name").split()
+    assert server_name(mine) not in _users(broker)
+
+
+async def test_a_user_whose_vhost_is_gone_is_removed(broker: RabbitServer, make_company: Make):
+    mine = make_company()
+    await _places(broker).ensure(mine, "one")
+    broker.control("delete_vhost", server_name(mine))
+    await _places(broker).remove(mine)
+    assert server_name(mine) not in _users(broker)
+
+
+async def _unmark(broker: RabbitServer, company: CompanyRef, comment: str) -> None:
+    async with (
+        ClientSession() as session,
+        session.put(
+            f"{broker.management_url}/api/vhosts/{server_name(company)}", json={"description": comment}
+        ) as answer,
+    ):
+        assert answer.status == 204
+    assert _comment(broker, company) == comment
 
 
 async def test_a_slash_at_the_end_of_the_address_changes_nothing(broker: RabbitServer, make_company: Make):

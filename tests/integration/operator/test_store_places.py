@@ -3,6 +3,7 @@
 import asyncio
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import quote
 
 import psycopg
@@ -13,6 +14,7 @@ from tests.servers.server import free_port
 
 from aicompany_operator.names import CompanyRef, database_name
 from aicompany_operator.servers.errors import ServerRefused, ServerUnreachable
+from aicompany_operator.servers.owners import PlaceTaken
 from aicompany_operator.servers.postgres import StorePlaces
 
 Make = Callable[[], CompanyRef]
@@ -130,6 +132,107 @@ async def test_a_place_left_open_half_made_is_closed(admin_url: str, make_compan
     assert can_log_in(intruding)
     await places.ensure(other, "two")
     assert not can_log_in(intruding)
+
+
+_KEPT = "SELECT rolpassword FROM pg_authid WHERE rolname = %s"
+
+
+def _comment(database: str, company: CompanyRef) -> object:
+    asked = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
+    return _asked(database, asked, database_name(company))
+
+
+def _unmark(database: str, company: CompanyRef, comment: str | None) -> None:
+    said = sql.SQL("COMMENT ON DATABASE {} IS {}").format(
+        sql.Identifier(database_name(company)), sql.SQL("NULL") if comment is None else sql.Literal(comment)
+    )
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(said)
+
+
+async def _with_rows(admin_url: str, company: CompanyRef) -> str:
+    url = await StorePlaces(admin_url).ensure(company, "one")
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
+    return url
+
+
+async def test_a_place_bears_the_mark_of_its_company(admin_url: str, database: str, make_company: Make):
+    company = make_company()
+    await StorePlaces(admin_url).ensure(company, "one")
+    assert _comment(database, company) == f"aicompany.io/uid={company.uid}"
+
+
+@pytest.mark.parametrize("password", ["one", "cl3ar"])
+async def test_the_place_of_another_is_refused_and_stays_as_it_is(
+    password: str, admin_url: str, database: str, make_company: Make
+):
+    """As of a company of the same name in another cluster, whatever password that has."""
+    mine = make_company()
+    url = await _with_rows(admin_url, mine)
+    before = _asked(database, _KEPT, database_name(mine))
+    refused = f"database {database_name(mine)} of another company.*or name the company otherwise"
+    with pytest.raises(PlaceTaken, match=refused) as caught:
+        await StorePlaces(admin_url).ensure(replace(mine, uid="of-another"), password)
+    _assert_without(["cl3ar"], caught.value)
+    assert _asked(database, _KEPT, database_name(mine)) == before
+    assert _comment(database, mine) == f"aicompany.io/uid={mine.uid}"
+    assert _asked(url, "SELECT n FROM kept") == 7
+
+
+async def test_of_several_namesakes_at_once_one_gets_the_place(admin_url: str, database: str, make_company: Make):
+    first = make_company()
+    namesakes = [first, *(replace(first, uid=f"of-another-{number}") for number in range(4))]
+    answers = await asyncio.gather(
+        *(StorePlaces(admin_url).ensure(company, company.uid) for company in namesakes), return_exceptions=True
+    )
+    urls = {company.uid: url for company, url in zip(namesakes, answers, strict=True) if isinstance(url, str)}
+    assert [type(answer) for answer in answers].count(PlaceTaken) == 4
+    assert [f"aicompany.io/uid={uid}" for uid in urls] == [_comment(database, first)]
+    assert all(can_log_in(url) for url in urls.values())
+
+
+async def test_remove_leaves_the_place_of_another(admin_url: str, make_company: Make):
+    mine = make_company()
+    url = await _with_rows(admin_url, mine)
+    with psycopg.connect(url) as connection:
+        await StorePlaces(admin_url).remove(replace(mine, uid="of-another"))
+        # Nor is anybody thrown out.
+        assert connection.execute("SELECT n FROM kept").fetchone() == (7,)
+    await StorePlaces(admin_url).remove(mine)
+    assert not can_log_in(url)
+
+
+@pytest.mark.parametrize("comment", [None, "the database of acme"])
+async def test_a_place_without_a_mark_is_taken_with_all_that_is_in_it(
+    comment: str | None, admin_url: str, database: str, make_company: Make
+):
+    """As an earlier version made them."""
+    mine = make_company()
+    await _with_rows(admin_url, mine)
+    _unmark(database, mine, comment)
+    heir = replace(mine, uid="of-the-heir")
+    assert _asked(await StorePlaces(admin_url).ensure(heir, "two"), "SELECT n FROM kept") == 7
+    assert _comment(database, mine) == "aicompany.io/uid=of-the-heir"
+    with pytest.raises(PlaceTaken):
+        await StorePlaces(admin_url).ensure(mine, "one")
+
+
+async def test_a_place_that_works_is_marked_all_the_same(admin_url: str, database: str, make_company: Make):
+    mine = make_company()
+    first = await StorePlaces(admin_url).ensure(mine, "one")
+    _unmark(database, mine, None)
+    assert await StorePlaces(admin_url).ensure(mine, "one") == first
+    assert _comment(database, mine) == f"aicompany.io/uid={mine.uid}"
+
+
+async def test_a_place_without_a_mark_can_be_removed(admin_url: str, database: str, make_company: Make):
+    mine = make_company()
+    url = await StorePlaces(admin_url).ensure(mine, "one")
+    _unmark(database, mine, None)
+    await StorePlaces(admin_url).remove(mine)
+    assert not can_log_in(url)
+    assert _asked(database, _KEPT, database_name(mine)) is None
 
 
 async def test_options_of_the_administrator_reach_companies_but_not_its_login(admin_url: str, make_company: Make):

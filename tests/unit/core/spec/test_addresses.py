@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from aicompany.spec.address import without_password
 from aicompany.spec.company import CompanySpec
 from aicompany.spec.explain import mistakes_of
+from aicompany.spec.model import ModelSpec
 from aicompany.spec.servers import BrokerSpec, CacheSpec, StoreSpec
 
 ADDRESSES = [
@@ -50,3 +51,40 @@ def test_other_text_is_left_as_it_is():
 )
 def test_addresses_that_are_right(url):
     assert StoreSpec(url=url).url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://gw:80800",
+        "http://gw:65536",
+        "http://gw:0",
+        "http://gw:",
+        "http://gw:port",
+        "http://gw\n",
+        "http://[bad",
+        "http://[bad]",
+        "http://[1:2:3]",
+        "http://u:top-secret@[bad/",
+        "http://u:top-[secret@gw",
+        "http://:80",
+        "https://",
+        "https:///v1",
+        "gw:8080",
+        "",
+    ],
+)
+def test_a_mistake_in_the_models_address_is_told_with_what_would_be_right(url):
+    with pytest.raises(ValidationError) as raised:
+        CompanySpec.model_validate({"model": {"baseUrl": url}})
+    (mistake,) = mistakes_of(raised.value, CompanySpec)
+    assert mistake.sentence().startswith("model.baseUrl: the address cannot be read; write https://host")
+    assert "top-" not in mistake.sentence()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://gw", "https://gw:65535", "http://u:p%40@127.0.0.1:1/v1", "http://[::1]:8080/", "http://[fe80::1:2]?a=b@c"],
+)
+def test_addresses_of_the_model_that_are_right(url):
+    assert ModelSpec(base_url=url).base_url == url

@@ -106,6 +106,11 @@ def test_progressing(seen, status):
         (replace(WELL, troubles=(UNREACHABLE, UNREACHABLE)), "True", Reason.BROKER_UNREACHABLE, "rabbit:5672"),
         (replace(with_pm(trouble=FORBIDDEN), troubles=(NO_SECRET,)), "True", Reason.SECRET_MISSING, "(and 1 more)"),
         (replace(WELL, pods=(replace(POD, trouble=CRASHING),)), "True", Reason.PODS_CRASHING, "acme-pm-1"),
+        (replace(WELL, key=KeyState.REJECTED), "True", Reason.KEY_REJECTED, "spec.model.apiKeySecret"),
+        (replace(WELL, key=KeyState.REJECTED, troubles=(UNREACHABLE,)), "True", Reason.BROKER_UNREACHABLE, "1 more"),
+        (replace(with_pm(trouble=FORBIDDEN), key=KeyState.REJECTED), "True", Reason.KEY_REJECTED, "1 more"),
+        (replace(WELL, key=KeyState.ACCEPTED), "False", Reason.NOTHING_WRONG, "nothing is wrong"),
+        (replace(WELL, key=KeyState.UNCHECKED), "False", Reason.NOTHING_WRONG, "nothing is wrong"),
         (replace(WELL, pods=(replace(POD, trouble=CRASHING, is_ending=True),)), "False", Reason.NOTHING_WRONG, ""),
     ],
 )

@@ -1,14 +1,16 @@
 """Every validator of the specification is a rule of the API server too."""
 
 import re
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 
-from aicompany.spec.address import ServerAddress
+from aicompany.spec.address import WEB_ADDRESS, ServerAddress, WebAddress
 from aicompany.spec.company import CompanySpec
+from aicompany.spec.model import ModelSpec
 from aicompany_operator.crd.definition import definition
 from aicompany_operator.crd.rules import ADDRESS, FIELD_RULES, NAME, NOT_IN_CEL, RULES
 from aicompany_operator.crd.schema import schema_of, section_in
@@ -53,7 +55,7 @@ def test_every_validator_has_a_rule_or_a_reason_for_having_none():
 
 def test_validators_are_found_at_all():
     assert len(VALIDATORS) >= 9
-    assert len(CHECKED_FIELDS) == 3
+    assert len(CHECKED_FIELDS) == 4
 
 
 ALL_RULES = [rule for rules in (*RULES.values(), *FIELD_RULES.values(), (NAME,)) for rule in rules]
@@ -85,9 +87,9 @@ def test_fields_that_may_hold_a_password_have_no_pattern_that_would_repeat_them(
         assert field["x-kubernetes-validations"]
 
 
-def reads(address):
+def reads(address, kind=ServerAddress):
     try:
-        TypeAdapter(ServerAddress).validate_python(address)
+        TypeAdapter(kind).validate_python(address)
     except ValidationError:
         return False
     return True
@@ -119,3 +121,23 @@ def test_addresses_are_read_alike_by_both(address):
 )
 def test_addresses(address, good):
     assert bool(re.search(ADDRESS, address)) == reads(address) == good
+
+
+@given(
+    st.lists(PIECES, max_size=9).map("".join) | st.lists(PIECES, max_size=7).map(lambda rest: "http://" + "".join(rest))
+)
+def test_web_addresses_are_read_alike_by_both(address):
+    assert bool(re.search(WEB_ADDRESS, address)) == reads(address, WebAddress)
+    if reads(address, WebAddress):
+        parts = urlsplit(address)
+        assert parts.hostname
+        assert parts.port is None or 1 <= parts.port <= 65_535
+
+
+def test_the_model_s_address_has_its_rule_and_a_length_that_the_rule_can_be_reckoned_with():
+    (rule,) = FIELD_RULES[ModelSpec, "base_url"]
+    field = schema_of(ModelSpec)["properties"]["baseUrl"]
+    assert field["x-kubernetes-validations"] == [rule.as_schema()]
+    # It is written as a raw string of CEL in single quotes.
+    assert "'" not in WEB_ADDRESS
+    assert field["maxLength"] == 2000
