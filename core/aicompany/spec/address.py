@@ -8,7 +8,7 @@ from pydantic import AfterValidator, field_serializer, model_validator
 from aicompany.spec.secret_key import one_source
 from aicompany.spec.section import Section
 
-_HOST = r"(?:\[[^\]\s]*\]|[^\s:/?#,@\[\]]*)(?::\d{1,5})?"
+_HOST = r"(?:\[[^\[\]\s]*\]|[^\s:/?#,@\[\]]*)(?::\d{1,5})?"
 _ADDRESS = re.compile(rf"^[a-z+]+://(?:[^\s/@]*@)?(?P<hosts>{_HOST}(?:,{_HOST})*)(?:[/?#]\S*)?$")
 _PORT_MAX = 65_535
 
@@ -40,7 +40,7 @@ def without_password(text: str) -> str:
 
 def _checked(address: str) -> str:
     found = _ADDRESS.match(address)
-    if found is None or any(int(port) > _PORT_MAX for port in re.findall(r":(\d+)", found["hosts"])):
+    if found is None or any(int(port) > _PORT_MAX for port in re.findall(r":(\d+)(?=,|$)", found["hosts"])):
         # What was given is not repeated: it may hold the password.
         raise ValueError(
             "the address cannot be read; write scheme://user:password@host:port/name, and signs such as / and @ in a "
