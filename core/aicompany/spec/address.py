@@ -9,7 +9,7 @@ from aicompany.spec.secret_key import one_source
 from aicompany.spec.section import Section
 
 _HOST = r"(?:\[[^\[\]\s]*\]|[^\s:/?#,@\[\]]*)(?::\d{1,5})?"
-_ADDRESS = re.compile(rf"^[a-z+]+://(?:[^\s/@]*@)?(?P<hosts>{_HOST}(?:,{_HOST})*)(?:[/?#]\S*)?$")
+_ADDRESS = re.compile(rf"^[a-z+]+://(?:[^\s/?#@]*@)?(?P<hosts>{_HOST}(?:,{_HOST})*)(?:[/?#]\S*)?$")
 _PORT_MAX = 65_535
 
 _HEX = "[0-9A-Fa-f]{1,4}"

@@ -37,7 +37,7 @@ def _at_most_one(one: str, other: str) -> tuple[Rule, ...]:
 
 _PORT = r"(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[0-5]?[0-9]{1,4})"
 _HOST = rf"(\[[^\[\]\s]*\]|[^\s:/?#,@\[\]]*)(:{_PORT})?"
-ADDRESS = rf"^[a-z+]+://([^\s/@]*@)?{_HOST}(,{_HOST})*([/?#]\S*)?$"
+ADDRESS = rf"^[a-z+]+://([^\s/?#@]*@)?{_HOST}(,{_HOST})*([/?#]\S*)?$"
 """An address of a server with its ports, in the regular expressions of RE2."""
 
 
