@@ -124,6 +124,9 @@ REFUSED = (
     {"cache": {"url": "amqp://h"}},
     {"broker": {"url": "amqp://u:p/w@h"}},
     {"broker": {"url": "amqp://h:65536"}},
+    {"model": {"baseUrl": "http://gateway:80800"}},
+    {"model": {"baseUrl": "http://[bad"}},
+    {"model": {"baseUrl": "gateway:8080"}},
 )
 MESSAGES = {rule.message for rules in (*RULES.values(), *FIELD_RULES.values()) for rule in rules}
 
