@@ -15,6 +15,8 @@ from aicompany_operator.servers.errors import ServerRefused, ServerUnreachable
 log = structlog.get_logger()
 
 _PODS_GRACE_SECONDS = 5
+_PODS_LOOKS = 8
+"""A second apart; then pods that are still there go without grace."""
 _SERVERS_SECONDS = 12.0
 """A server that is away may not hold the deletion up; what is left is noted, and removed when it is back."""
 _PAUSE_SECONDS = 1.0
@@ -45,8 +47,18 @@ async def _hurry_pods(company: CompanyRef, tools: Tools) -> None:
 
     Not before the garbage collector had a moment for their ReplicaSets, which would make new ones.
     """
+    await _delete_pods(company, tools, grace_seconds=_PODS_GRACE_SECONDS)
+    for _ in range(_PODS_LOOKS):
+        if not any(True for _ in tools.watched.pods(company)):
+            return
+        await asyncio.sleep(_PAUSE_SECONDS)
+    # A kubelet may keep to the grace that it was told first, which is the time to drain.
+    await _delete_pods(company, tools, grace_seconds=0)
+
+
+async def _delete_pods(company: CompanyRef, tools: Tools, *, grace_seconds: int) -> None:
     selector = f"{LABEL_COMPANY}={company.name}"
-    await _unless_refused(tools.api.delete_all(POD, company.namespace, selector, grace_seconds=_PODS_GRACE_SECONDS))
+    await _unless_refused(tools.api.delete_all(POD, company.namespace, selector, grace_seconds=grace_seconds))
 
 
 async def _unless_refused(call: Any) -> None:  # noqa: ANN401 - a call under way
