@@ -66,9 +66,9 @@ class FaultyProxy:
     async def refuse(self) -> None:
         """New connections are refused; those that stand go on."""
         async with self._door:
-            if self._listener is not None:
-                self._listener.close()
-                self._listener = None
+            listener, self._listener = self._listener, None
+            if listener is not None:
+                await _end(listener)
                 self._place = _bound(self.port)
 
     async def resume(self) -> None:
@@ -97,6 +97,15 @@ class FaultyProxy:
     def forget(self, pair: "_Pair") -> None:
         """A connection ended on both sides."""
         self._pairs.discard(pair)
+
+
+async def _end(listener: asyncio.Server) -> None:
+    """Close it, but not between accepting a connection and taking it over: Python 3.11 loses that socket."""
+    loop = asyncio.get_running_loop()
+    for place in listener.sockets:
+        loop.remove_reader(place.fileno())
+    await asyncio.sleep(0)
+    listener.close()
 
 
 def _bound(port: int) -> socket.socket:

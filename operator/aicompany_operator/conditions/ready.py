@@ -6,7 +6,10 @@ from aicompany_operator.observed.seen import KeyState, Reason, Seen
 
 
 def ready(seen: Seen, *, hibernated: bool) -> Condition:
-    """True when every group has as many ready pods as it should, and the model's service takes the key."""
+    """True when every group has as many ready pods as it should, and the model's service takes the key.
+
+    Whether they are of the newest specification is `Progressing`'s matter: the ones before them carry orders out, too.
+    """
     if hibernated:
         return Condition.holds(
             "Ready", False, Reason.HIBERNATED, "the company is hibernated; set spec.hibernated to false"
@@ -16,9 +19,7 @@ def ready(seen: Seen, *, hibernated: bool) -> Condition:
     missing = [
         f"{group} {deployment.ready if deployment else 0}/{wanted}"
         for group, wanted in sorted(seen.groups.items())
-        if (deployment := seen.deployments.get(group)) is None
-        or not deployment.is_observed
-        or deployment.ready < wanted
+        if (deployment := seen.deployments.get(group)) is None or deployment.ready < wanted
     ]
     if not missing:
         return Condition.holds("Ready", True, Reason.ALL_READY, "gateway and workers are ready")

@@ -1,6 +1,8 @@
 """The proxy forwards, and misbehaves exactly as told."""
 
 import asyncio
+import gc
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -144,3 +146,13 @@ async def test_an_end_on_one_side_ends_the_other(proxy: FaultyProxy):
         await line.says(b"x")
         assert proxy.connections == 1
     await eventually(lambda: proxy.connections == 0)
+
+
+async def test_a_connection_that_is_just_being_taken_over_is_not_lost_by_refusing(proxy: FaultyProxy):
+    with socket.create_connection(("127.0.0.1", proxy.port)):
+        # One turn of the loop finds it, the next would take it over.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await proxy.refuse()
+        gc.collect()
+        assert proxy.connections == 1

@@ -58,7 +58,7 @@ def with_pm(**changes):
     [
         (WELL, "True", Reason.ALL_READY),
         (with_pm(ready=0), "False", Reason.PODS_STARTING),
-        (with_pm(is_observed=False), "False", Reason.PODS_STARTING),
+        (with_pm(is_observed=False), "True", Reason.ALL_READY),
         (replace(WELL, deployments={PM: GOOD}), "False", Reason.PODS_STARTING),
         (replace(with_pm(ready=0), pods=(replace(POD, trouble=CRASHING),)), "False", Reason.PODS_CRASHING),
         (replace(with_pm(ready=0), troubles=(UNREACHABLE,)), "False", Reason.BROKER_UNREACHABLE),
