@@ -6,16 +6,14 @@ from aicompany_operator.observed.seen import KeyState, Reason, Seen
 
 
 def ready(seen: Seen, *, hibernated: bool) -> Condition:
-    """True when every group has as many ready pods as it should, and the model's service takes the key.
-
-    Whether they are of the newest specification is `Progressing`'s matter: the ones before them carry orders out, too.
-    """
+    """True when every group has as many ready pods as it should, and the model's service takes the key."""
     if hibernated:
         return Condition.holds(
             "Ready", False, Reason.HIBERNATED, "the company is hibernated; set spec.hibernated to false"
         )
     if seen.key is KeyState.REJECTED:
         return Condition.holds("Ready", False, Reason.KEY_REJECTED, "the model's service does not accept the key")
+    # Whether they are of the newest specification is `Progressing`'s matter: the ones before carry orders out, too.
     missing = [
         f"{group} {deployment.ready if deployment else 0}/{wanted}"
         for group, wanted in sorted(seen.groups.items())
