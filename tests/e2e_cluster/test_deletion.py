@@ -40,6 +40,47 @@ def test_all_is_gone(office, another):
     assert database not in databases(office.kubectl)
 
 
+def stubborn_pod(office, name):
+    """A pod of the company that does not stop when it is asked to, and has a minute."""
+    worker = office.kubectl.get("deploy", f"{name}-pm", NAMESPACE)["spec"]["template"]["spec"]["containers"][0]
+    ignoring = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); "
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": f"{name}-deaf", "namespace": NAMESPACE, "labels": {"aicompany.io/company": name}},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 60,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 10001,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                {
+                    "name": "deaf",
+                    "image": worker["image"],
+                    "imagePullPolicy": worker["imagePullPolicy"],
+                    "command": ["/opt/aicompany/bin/python", "-c", f"{ignoring}time.sleep(600)"],
+                    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+                }
+            ],
+        },
+    }
+    office.kubectl.apply(pod)
+    until(lambda: "deaf" in office.kubectl("logs", f"{name}-deaf", "-n", NAMESPACE), within_seconds=60)
+    return pod["metadata"]["name"]
+
+
+def test_a_pod_that_was_given_a_minute_before_and_does_not_stop_is_gone_all_the_same(office, another):
+    name = another("deaf")
+    office.settles(name)
+    pod = stubborn_pod(office, name)
+    office.kubectl("delete", "pod", pod, "-n", NAMESPACE, "--wait=false")
+    office.kubectl("delete", "aicompany", name, "-n", NAMESPACE, f"--timeout={GONE}s")
+    until(lambda: is_gone(office, name), within_seconds=GONE)
+
+
 def test_all_is_gone_also_when_the_broker_is_dead_and_the_rest_follows(office, another):
     name = another("bereaved")
     office.settles(name)

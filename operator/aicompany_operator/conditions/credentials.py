@@ -1,6 +1,7 @@
 """`CredentialsAvailable`: every secret value is there, and the model's service takes the key."""
 
 from aicompany_operator.conditions.condition import Condition, Status
+from aicompany_operator.conditions.degraded import REJECTED
 from aicompany_operator.observed.seen import KeyState, Reason, Seen
 
 
@@ -16,10 +17,7 @@ def credentials(seen: Seen) -> Condition:
         case KeyState.ACCEPTED:
             return Condition.holds(name, True, Reason.KEY_ACCEPTED, "the model's service accepts the key")
         case KeyState.REJECTED:
-            said = (
-                "the model's service rejects the key; put a valid one in the Secret that spec.model.apiKeySecret names"
-            )
-            return Condition.holds(name, False, Reason.KEY_REJECTED, said)
+            return Condition.holds(name, False, REJECTED.reason, REJECTED.message)
         case KeyState.UNCHECKED:
             said = "the key is there; the model's service could not be asked whether it is good"
             return Condition(name, Status.UNKNOWN, Reason.KEY_UNCHECKED, said)

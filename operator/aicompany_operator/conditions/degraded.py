@@ -3,7 +3,7 @@
 from aicompany_operator.conditions.condition import Condition
 from aicompany_operator.observed.seen import KeyState, Reason, Seen, Trouble
 
-_REJECTED = Trouble(
+REJECTED = Trouble(
     Reason.KEY_REJECTED,
     "the model's service rejects the key; put a valid one in the Secret that spec.model.apiKeySecret names",
 )
@@ -13,7 +13,7 @@ def troubles_of(seen: Seen) -> list[Trouble]:
     """All that is wrong, the gravest first: what was met while looking, the key, then Deployments, then pods."""
     troubles = [
         *seen.troubles,
-        _REJECTED if seen.key is KeyState.REJECTED else None,
+        REJECTED if seen.key is KeyState.REJECTED else None,
         *(seen.deployments[group].trouble for group in sorted(seen.deployments)),
         *(pod.trouble for pod in sorted(seen.pods, key=lambda pod: pod.name) if not pod.is_ending),
     ]

@@ -49,7 +49,7 @@ async def _hurry_pods(company: CompanyRef, tools: Tools) -> None:
     """
     await _delete_pods(company, tools, grace_seconds=_PODS_GRACE_SECONDS)
     for _ in range(_PODS_LOOKS):
-        if not any(True for _ in tools.watched.pods(company)):
+        if not list(tools.watched.pods(company)):
             return
         await asyncio.sleep(_PAUSE_SECONDS)
     # A kubelet may keep to the grace that it was told first, which is the time to drain.
