@@ -56,9 +56,12 @@ def test_what_was_deleted_by_hand_comes_back(office, kind):
 
 
 def test_lost_passwords_are_made_anew(office, kubeconfig):
+    office.settles()
+    before = office.ready_pods(role="gateway")
     office.kubectl("delete", "secret", "acme-credentials", "-n", NAMESPACE)
     until(lambda: office.kubectl.get("secret", "acme-credentials", NAMESPACE), within_seconds=15)
-    office.settles(seconds=120)
+    # The conditions still tell of the time before; the gateway's new pod is the sign that the new token counts.
+    until(lambda: office.is_settled() and not office.ready_pods(role="gateway") & before, within_seconds=120)
     done = aicompany(kubeconfig, "order", "Write a line about tides", "--wait")
     assert done.returncode == 0, done.stderr
 

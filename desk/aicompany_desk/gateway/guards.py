@@ -10,6 +10,10 @@ from aicompany_desk.gateway.problems import problem
 _OPEN_PATHS = frozenset({"/health", "/ready"})
 _OWN_HEADER = b"x-aicompany-token"
 _BEARER = b"Bearer "
+_NOT_THE_TOKEN = (
+    "the token shown is not the one this company asks for; set AICOMPANY_TOKEN to that one, "
+    "or try again in a few seconds if it was renewed just now"
+)
 
 
 def _bearer(shown: bytes) -> bytes:
@@ -36,7 +40,7 @@ class TokenGuard:
                 refusal = problem(
                     401,
                     "token_missing",
-                    "this company asks for a token; set AICOMPANY_TOKEN",
+                    _NOT_THE_TOKEN if shown else "this company asks for a token; set AICOMPANY_TOKEN",
                     headers={"WWW-Authenticate": "Bearer"},
                 )
                 await refusal(scope, receive, send)

@@ -106,7 +106,7 @@ def test_who_may_not_read_the_secret_is_told_of_the_variable_and_can_use_it(alic
 
 def test_a_wrong_token_is_refused_by_the_gateway(alice):
     done = alice.aicompany("tasks", AICOMPANY_TOKEN="wrong")
-    assert (done.returncode, "asks for a token" in done.stderr) == (9, True)
+    assert (done.returncode, "the token shown is not the one" in done.stderr) == (9, True)
 
 
 @pytest.mark.parametrize(
