@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.cluster.cluster import Cluster, ClusterMissing, choose
+from tests.cluster.definition import establish
 from tests.cluster.images.catalogue import MESSAGES_API
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.places import ROOT
@@ -44,8 +45,7 @@ def cluster() -> Iterator[Cluster]:
 def kubectl(cluster: Cluster) -> Kubectl:
     """kubectl with a cluster on which images, servers and the operator stand, as `make cluster` and the README say."""
     kubectl = provide(cluster)
-    kubectl("apply", "--server-side", "-f", ROOT / "crds")
-    kubectl("wait", "--for=condition=Established", "crd/aicompanies.aicompany.io", "--timeout=30s")
+    establish(kubectl, ROOT / "crds")
     kubectl("apply", "-f", ROOT / "manifests" / "operator.yaml")
     kubectl("rollout", "restart", "deployment/aicompany-operator", "-n", SYSTEM)
     kubectl("rollout", "status", "deployment/aicompany-operator", "-n", SYSTEM, "--timeout=90s", seconds=100)

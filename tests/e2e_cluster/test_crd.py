@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.cluster.definition import establish
 from tests.cluster.light import light_cluster
 
 from aicompany.spec.company import CompanySpec
@@ -50,8 +51,7 @@ class Kubectl:
 def kubectl():
     with light_cluster() as cluster:
         tool = Kubectl(cluster.kubeconfig)
-        tool("apply", "--server-side", "-f", str(DEFINITION))
-        tool("wait", "--for=condition=Established", "--timeout=30s", "crd/aicompanies.aicompany.io")
+        establish(tool, DEFINITION)
         yield tool
 
 
