@@ -11,7 +11,7 @@ _OPEN_PATHS = frozenset({"/health", "/ready"})
 _OWN_HEADER = b"x-aicompany-token"
 _BEARER = b"Bearer "
 _NOT_THE_TOKEN = (
-    "the token shown is not the one this company asks for; set AICOMPANY_TOKEN to that one, "
+    "the token shown is not the one this company asks for; set AICOMPANY_TOKEN to that one, "  # noqa: S105 - a sentence
     "or try again in a few seconds if it was renewed just now"
 )
 
