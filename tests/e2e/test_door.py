@@ -100,8 +100,11 @@ async def test_unknown_things_are_404_and_name_the_way_out(start):
 
 async def test_a_token_is_asked_for_when_there_is_one(start):
     async with start(token="t0ken") as client:
-        assert (await client.http.get("/v1/tasks")).status_code == 401
-        assert (await client.http.get("/v1/tasks", headers={"authorization": "Bearer wrong"})).status_code == 401
+        missing = await client.http.get("/v1/tasks")
+        wrong = await client.http.get("/v1/tasks", headers={"authorization": "Bearer wrong"})
+        assert (missing.status_code, wrong.status_code) == (401, 401)
+        assert "asks for a token" in missing.json()["detail"]
+        assert "the token shown is not the one" in wrong.json()["detail"]
         assert (await client.http.get("/v1/tasks", headers={"authorization": "Bearer t0ken"})).status_code == 200
         assert (await client.http.get("/health")).status_code == 200
         assert "t0ken" not in client.local.state.log_file.read_text()

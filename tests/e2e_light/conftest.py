@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from tests.cluster.cluster import ClusterMissing
+from tests.cluster.definition import establish
 from tests.cluster.light import light_cluster
 from tests.e2e_light.kube import Kubectl, Namespace, servers
 from tests.e2e_light.operators import Operator
-from tests.servers.server import wait_until
 
 DEFINITIONS = Path(__file__).parents[2] / "crds"
 _leases = itertools.count(1)
@@ -21,9 +21,7 @@ def light():
     """The cluster, which knows companies."""
     try:
         with light_cluster() as cluster:
-            kubectl = Kubectl(cluster)
-            kubectl("apply", "--server-side", "-f", str(DEFINITIONS))
-            wait_until(lambda: kubectl.tried("get", "aico").returncode == 0, "the definition of companies", seconds=30)
+            establish(Kubectl(cluster), DEFINITIONS)
             yield cluster
     except ClusterMissing as error:
         pytest.skip(str(error))
